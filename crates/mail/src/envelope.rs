@@ -1,0 +1,208 @@
+//! What was said about a message on its way in: everything but its bytes.
+//!
+//! An [`Envelope`] grows while a transaction is open and is stored beside the message from then on. Its
+//! serialized form is self-describing (field names are part of it), so a later version reads what an
+//! earlier one wrote: fields are added with a default, never renamed.
+
+use std::fmt;
+use std::net::IpAddr;
+
+use jiff::Timestamp;
+use serde::{Deserialize, Deserializer, Serialize, Serializer, de};
+
+use crate::{ForwardPath, MailId, NodeId, ReversePath};
+
+/// One accepted message's account of itself.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Envelope {
+    /// The name of the message.
+    pub id: MailId,
+    /// Whose mail it is.
+    pub tenant: Tenant,
+    /// Which node took it.
+    pub node: NodeId,
+    /// When the last octet had arrived, by the node's clock.
+    pub arrival: Timestamp,
+    /// The way it came in.
+    pub origin: Origin,
+    /// MAIL FROM.
+    pub reverse_path: ReversePath,
+    /// The parameters of MAIL.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub mail_parameters: Vec<Parameter>,
+    /// RCPT TO, in the order of the commands; at least one.
+    pub recipients: Vec<Recipient>,
+    /// The size of the message in octets, after dot-unstuffing.
+    pub octets: u64,
+    /// The digest of exactly these octets.
+    pub sha256: Sha256,
+    /// What is odd about how the message's lines end.
+    #[serde(default, skip_serializing_if = "LineEndings::is_canonical")]
+    pub line_endings: LineEndings,
+}
+
+/// Whose mail it is. There is one tenant today; every record names it all the same.
+#[derive(Clone, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[serde(transparent)]
+pub struct Tenant(pub std::borrow::Cow<'static, str>);
+
+impl Default for Tenant {
+    fn default() -> Self {
+        Self("default".into())
+    }
+}
+
+/// The way a message came in.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(tag = "kind", rename_all = "snake_case")]
+pub enum Origin {
+    /// Relayed to a listener by SMTP.
+    Smtp(SmtpOrigin),
+}
+
+/// What is known about an SMTP session.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct SmtpOrigin {
+    /// The listener's name in the configuration.
+    pub listener: Box<str>,
+    /// Numbers the connection since the sensor started; the same in the log.
+    pub connection: u64,
+    /// The client's address; an IPv4-mapped IPv6 address is shown as IPv4.
+    pub client: IpAddr,
+    /// The client's port.
+    pub port: u16,
+    /// The name in HELO or EHLO, unverified.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub helo: Option<Box<str>>,
+    /// The protocol, as in a Received field (RFC 3848): SMTP, ESMTP, ESMTPS, UTF8SMTP, UTF8SMTPS.
+    pub protocol: Protocol,
+    /// The TLS session, if there was one.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub tls: Option<Tls>,
+    /// How the message was sent.
+    pub transfer: Transfer,
+}
+
+/// Transmission types of RFC 3848 and RFC 6531 section 4.3.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "UPPERCASE")]
+#[expect(missing_docs, reason = "the names are the registry's")]
+pub enum Protocol {
+    Smtp,
+    Smtps,
+    Esmtp,
+    Esmtps,
+    Utf8smtp,
+    Utf8smtps,
+}
+
+/// A TLS session's parameters, in the names of the IANA registries.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Tls {
+    /// `TLSv1.2` or `TLSv1.3`.
+    pub version: Box<str>,
+    /// The cipher suite, such as `TLS_AES_128_GCM_SHA256`.
+    pub cipher: Box<str>,
+    /// The server name that the client asked for.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub server_name: Option<Box<str>>,
+}
+
+/// The command that carried the message.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "UPPERCASE")]
+pub enum Transfer {
+    /// DATA (RFC 5321 section 4.1.1.4).
+    Data,
+    /// BDAT (RFC 3030).
+    Bdat,
+}
+
+/// An ESMTP parameter of MAIL or RCPT, as it came: `BODY=8BITMIME` or `SMTPUTF8`.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Parameter {
+    /// The keyword, in upper case.
+    pub keyword: Box<str>,
+    /// What stands behind the equals sign.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub value: Option<Box<str>>,
+}
+
+/// One recipient of a message.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Recipient {
+    /// RCPT TO.
+    pub path: ForwardPath,
+    /// The parameters of RCPT.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub parameters: Vec<Parameter>,
+    /// How it is known that this is a recipient.
+    pub provenance: Provenance,
+}
+
+/// How a recipient is known.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Provenance {
+    /// From the envelope of the transaction.
+    Envelope,
+}
+
+/// How often a message's lines end otherwise than in CR LF. Mail is kept as it came; this says what came.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct LineEndings {
+    /// CRs that no LF follows.
+    pub bare_cr: u64,
+    /// LFs that no CR precedes.
+    pub bare_lf: u64,
+}
+
+impl LineEndings {
+    /// Whether every line ends in CR LF.
+    #[must_use]
+    pub fn is_canonical(&self) -> bool {
+        *self == Self::default()
+    }
+}
+
+/// A SHA-256 digest; 64 lower-case hex digits as text.
+#[derive(Clone, Copy, PartialEq, Eq, Hash)]
+pub struct Sha256(pub [u8; 32]);
+
+impl fmt::Display for Sha256 {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        const DIGITS: &[u8; 16] = b"0123456789abcdef";
+        let mut text = [0; 64];
+        for (pair, octet) in text.chunks_exact_mut(2).zip(self.0) {
+            pair.copy_from_slice(&[DIGITS[usize::from(octet >> 4)], DIGITS[usize::from(octet & 0xf)]]);
+        }
+        f.pad(std::str::from_utf8(&text).expect("hex digits"))
+    }
+}
+
+impl fmt::Debug for Sha256 {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        fmt::Display::fmt(self, f)
+    }
+}
+
+impl Serialize for Sha256 {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.collect_str(self)
+    }
+}
+
+impl<'de> Deserialize<'de> for Sha256 {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        let text = std::borrow::Cow::<'de, str>::deserialize(deserializer)?;
+        let mut digest = [0; 32];
+        if text.len() != 64 || !text.is_ascii() {
+            return Err(de::Error::custom("a SHA-256 digest has 64 hex digits"));
+        }
+        for (octet, pair) in digest.iter_mut().zip(text.as_bytes().chunks_exact(2)) {
+            let pair = std::str::from_utf8(pair).map_err(de::Error::custom)?;
+            *octet = u8::from_str_radix(pair, 16).map_err(de::Error::custom)?;
+        }
+        Ok(Self(digest))
+    }
+}

@@ -1,0 +1,2 @@
+//! The mail sensor.
+fn main() {}
