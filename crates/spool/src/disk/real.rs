@@ -1,0 +1,120 @@
+//! A directory of the operating system.
+
+use std::fs;
+use std::io;
+use std::os::unix::fs::FileExt;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+
+use rustix::fs::{FlockOperation, flock, fstatvfs, syncfs};
+
+use super::{Access, Disk, File, Lock, Space};
+
+/// A directory of the operating system.
+#[derive(Debug)]
+pub struct RealDisk {
+    root: PathBuf,
+    handle: fs::File,
+}
+
+impl RealDisk {
+    /// The directory at `root`, made where it is missing.
+    ///
+    /// # Errors
+    /// When it cannot be made or opened.
+    pub fn new(root: impl Into<PathBuf>) -> io::Result<Self> {
+        let root = root.into();
+        fs::create_dir_all(&root)?;
+        Self::existing(root)
+    }
+
+    /// The directory at `root`, which must exist: nothing is made.
+    ///
+    /// # Errors
+    /// When it cannot be opened.
+    pub fn existing(root: impl Into<PathBuf>) -> io::Result<Self> {
+        let root = root.into();
+        let handle = fs::File::open(&root)?;
+        Ok(Self { root, handle })
+    }
+
+    fn at(&self, path: &Path) -> PathBuf {
+        self.root.join(path)
+    }
+}
+
+impl Disk for RealDisk {
+    fn create(&self, path: &Path) -> io::Result<Arc<dyn File>> {
+        Ok(Arc::new(fs::File::options().read(true).write(true).create_new(true).open(self.at(path))?))
+    }
+
+    fn open(&self, path: &Path, access: Access) -> io::Result<Arc<dyn File>> {
+        let write = access == Access::ReadWrite;
+        Ok(Arc::new(fs::File::options().read(true).write(write).open(self.at(path))?))
+    }
+
+    fn list(&self, dir: &Path) -> io::Result<Vec<String>> {
+        let mut names = Vec::new();
+        for entry in fs::read_dir(self.at(dir))? {
+            // A name that is not UTF-8 is none of ours.
+            names.extend(entry?.file_name().into_string());
+        }
+        names.sort_unstable();
+        Ok(names)
+    }
+
+    fn remove(&self, path: &Path) -> io::Result<()> {
+        fs::remove_file(self.at(path))
+    }
+
+    fn rename(&self, from: &Path, to: &Path) -> io::Result<()> {
+        fs::rename(self.at(from), self.at(to))
+    }
+
+    fn make_dir_all(&self, dir: &Path) -> io::Result<()> {
+        fs::create_dir_all(self.at(dir))
+    }
+
+    fn sync_dir(&self, dir: &Path) -> io::Result<()> {
+        fs::File::open(self.at(dir))?.sync_all()
+    }
+
+    fn sync_file_system(&self) -> io::Result<()> {
+        Ok(syncfs(&self.handle)?)
+    }
+
+    fn space(&self) -> io::Result<Space> {
+        let found = fstatvfs(&self.handle)?;
+        // btrfs and others make inodes as they go and report none at all.
+        let inodes = if found.f_files == 0 { u64::MAX } else { found.f_favail };
+        Ok(Space { octets: found.f_bavail.saturating_mul(found.f_frsize), inodes })
+    }
+
+    fn lock(&self, path: &Path) -> io::Result<Lock> {
+        let file = fs::File::options().write(true).create(true).truncate(false).open(self.at(path))?;
+        flock(&file, FlockOperation::NonBlockingLockExclusive)?;
+        Ok(Lock::new(file))
+    }
+}
+
+impl File for fs::File {
+    fn octets(&self) -> io::Result<u64> {
+        Ok(self.metadata()?.len())
+    }
+
+    fn read_at(&self, buffer: &mut [u8], offset: u64) -> io::Result<usize> {
+        FileExt::read_at(self, buffer, offset)
+    }
+
+    fn write_at(&self, octets: &[u8], offset: u64) -> io::Result<()> {
+        self.write_all_at(octets, offset)
+    }
+
+    fn set_octets(&self, octets: u64) -> io::Result<()> {
+        self.set_len(octets)
+    }
+
+    fn sync_data(&self) -> io::Result<()> {
+        fs::File::sync_data(self)
+    }
+}

@@ -1,0 +1,83 @@
+//! How a spool is opened.
+
+use std::fmt;
+use std::sync::Arc;
+use std::time::Duration;
+
+/// Tells the time: milliseconds since the Unix epoch.
+pub type Clock = Arc<dyn Fn() -> u64 + Send + Sync>;
+
+/// How long the simulated writer waits before each group, by tokio's clock.
+pub type Pace = Arc<dyn Fn() -> Duration + Send + Sync>;
+
+/// Where the one writer runs.
+#[derive(Clone)]
+pub enum Runner {
+    /// On an operating system thread of its own, with a second one that prepares segments.
+    Thread,
+    /// As a task of the current tokio runtime, everything inline: deterministic on a current-thread
+    /// runtime with a paused clock. The pace says how slow the storage is.
+    Task(Pace),
+}
+
+impl Runner {
+    /// A task on storage that takes no time.
+    #[must_use]
+    pub fn task() -> Self {
+        Self::Task(Arc::new(|| Duration::ZERO))
+    }
+}
+
+/// Sizes and limits of a spool.
+#[derive(Clone)]
+pub struct Options {
+    /// Octets of a segment file: a multiple of 4 KiB from 16 KiB to 1 GiB. Default 64 MiB.
+    pub segment_octets: u32,
+    /// Drafts are refused while fewer octets are free on the file system. Default 256 MiB.
+    pub reserve_octets: u64,
+    /// Drafts are refused while fewer inodes are free. Default 1,000.
+    pub reserve_inodes: u64,
+    /// Octets of body that all open drafts may hold in memory together. Default 64 MiB.
+    pub memory_octets: usize,
+    /// The time.
+    pub clock: Clock,
+    /// Mixed into every check so that a body cannot carry octets that pass for a frame. Drawn at random
+    /// by default; a simulation sets it.
+    pub salt: u64,
+}
+
+impl Default for Options {
+    fn default() -> Self {
+        Self {
+            segment_octets: 64 << 20,
+            reserve_octets: 256 << 20,
+            reserve_inodes: 1_000,
+            memory_octets: 64 << 20,
+            clock: Arc::new(system_millis),
+            salt: random_salt(),
+        }
+    }
+}
+
+impl fmt::Debug for Options {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Options")
+            .field("segment_octets", &self.segment_octets)
+            .field("reserve_octets", &self.reserve_octets)
+            .field("reserve_inodes", &self.reserve_inodes)
+            .field("memory_octets", &self.memory_octets)
+            .finish_non_exhaustive()
+    }
+}
+
+#[expect(clippy::disallowed_methods, reason = "the spool is a driver: this is its default clock")]
+fn system_millis() -> u64 {
+    let elapsed = std::time::SystemTime::now().duration_since(std::time::UNIX_EPOCH).unwrap_or_default();
+    u64::try_from(elapsed.as_millis()).unwrap_or(u64::MAX)
+}
+
+/// The keys of the standard library's hash maps are random; nothing more is needed here.
+fn random_salt() -> u64 {
+    use std::hash::{BuildHasher, Hasher, RandomState};
+    RandomState::new().build_hasher().finish()
+}

@@ -1,0 +1,63 @@
+//! What a spool says about itself.
+
+/// Counts at one moment. They keep `accepted = in_spool + settled + set_aside + withdrawn + lost`.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Status {
+    /// Entries ever accepted: the last sequence given.
+    pub accepted: u64,
+    /// Accepted entries waiting, deferred or leased.
+    pub in_spool: u64,
+    /// Those of them (and of the ones in doubt) that are leased now.
+    pub leased: u64,
+    /// Accepted entries ever settled.
+    pub settled: u64,
+    /// Accepted entries set aside: kept, never leased.
+    pub set_aside: u64,
+    /// Accepted entries ever withdrawn.
+    pub withdrawn: u64,
+    /// Accepted entries that damage to the storage destroyed.
+    pub lost: u64,
+    /// Entries here whose commit failed, found again by recovery: no sequence, never counted as accepted.
+    pub in_doubt: u64,
+    /// Octets of the log that are needed.
+    pub live_octets: u64,
+    /// Octets of all segment files, spare ones too.
+    pub total_octets: u64,
+    /// Segment files in use.
+    pub segments: u64,
+    /// Segment files prepared for use.
+    pub spare_segments: u64,
+    /// Free octets of the file system when the writer last looked.
+    pub free_octets: u64,
+    /// Free inodes of the file system when the writer last looked.
+    pub free_inodes: u64,
+    /// Groups made durable since the start.
+    pub groups: u64,
+    /// The last thing the storage refused, until it works again.
+    pub last_error: Option<String>,
+}
+
+/// What recovery found when the spool was opened.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Recovery {
+    /// Entries found, set aside and in doubt ones included.
+    pub entries: u64,
+    /// Segments read.
+    pub segments: u64,
+    /// Octets cut from the end of the last segment: the tail of a group that was never acknowledged.
+    pub cut_octets: u64,
+    /// Entries in the last group: durable, but the acknowledgement may not have been sent.
+    pub unconfirmed: u64,
+    /// Entries whose attempt had no outcome when the program ended.
+    pub interrupted: u64,
+    /// Entries from groups whose sync failed.
+    pub in_doubt: u64,
+    /// Places where octets that had been synced do not verify any more.
+    pub damaged_places: u64,
+    /// Entries set aside because part of their body is damaged.
+    pub damaged_entries: u64,
+    /// Accepted entries that cannot be found any more.
+    pub lost: u64,
+    /// Generations of segments that should be there and are not.
+    pub missing_segments: Vec<u32>,
+}
