@@ -1,0 +1,292 @@
+//! The archive as a directory tree.
+
+use std::collections::BTreeSet;
+use std::io::{self, Write};
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+
+use aws_lc_rs::digest;
+use jiff::civil::Date;
+use sensor_mail::{MailId, Sha256};
+use sensor_pipeline::{ContentError, KeepError, Keeper, Record, Specimen, StoreError};
+use sensor_spool::disk::{Access, Disk, File, read_full};
+
+use crate::layout::{self, MESSAGE, RECORD};
+use crate::record::{self, RecordError};
+
+/// Keeps each message as a file, with its record beside it.
+pub struct DirectoryArchive {
+    disk: Arc<dyn Disk>,
+}
+
+/// A kept message.
+pub struct Kept {
+    /// Its record.
+    pub record: Record,
+    message: Arc<dyn File>,
+}
+
+/// A kept message cannot be read back.
+#[derive(Debug, thiserror::Error)]
+pub enum ReadError {
+    /// The system cannot give a file.
+    #[error("{path}: {source}")]
+    File {
+        /// The file, relative to the archive.
+        path: PathBuf,
+        /// What the system said.
+        source: io::Error,
+    },
+    /// The record beside the message cannot be understood.
+    #[error("{path}: {source}")]
+    Record {
+        /// The file, relative to the archive.
+        path: PathBuf,
+        /// What is wrong with it.
+        source: RecordError,
+    },
+    /// The file holds other bytes than those that were accepted.
+    #[error("the file has SHA-256 {found}, but {accepted} was accepted")]
+    Altered {
+        /// The digest taken at acceptance.
+        accepted: Sha256,
+        /// The digest of the file.
+        found: Sha256,
+    },
+}
+
+impl DirectoryArchive {
+    /// An archive on `disk`, whose root is the archive's directory.
+    #[must_use]
+    pub fn new(disk: Arc<dyn Disk>) -> Self {
+        Self { disk }
+    }
+
+    /// The message of that id, if it is kept.
+    ///
+    /// # Errors
+    /// When it is there and cannot be read.
+    pub fn find(&self, id: MailId) -> Result<Option<Kept>, ReadError> {
+        let directory = layout::directory_of(layout::day_of(id));
+        let path = directory.join(layout::name(id, RECORD));
+        let Some(file) = self.open_if_there(&path)? else { return Ok(None) };
+        let octets = read_all(&*file).map_err(|source| ReadError::File { path: path.clone(), source })?;
+        let record = record::decode(&octets).map_err(|source| ReadError::Record { path, source })?;
+        let path = directory.join(layout::name(id, MESSAGE));
+        let message =
+            self.disk.open(&path, Access::Read).map_err(|source| ReadError::File { path, source })?;
+        Ok(Some(Kept { record, message }))
+    }
+
+    /// The days that have mail, newest first.
+    ///
+    /// # Errors
+    /// When a directory cannot be listed.
+    pub fn days(&self) -> Result<Vec<Date>, ReadError> {
+        let mut days = Vec::new();
+        for year in self.numbers(Path::new(""))? {
+            let in_year = PathBuf::from(&year);
+            for month in self.numbers(&in_year)? {
+                for day in self.numbers(&in_year.join(&month))? {
+                    days.extend(format!("{year}-{month}-{day}").parse::<Date>());
+                }
+            }
+        }
+        days.sort_unstable_by(|a, b| b.cmp(a));
+        Ok(days)
+    }
+
+    /// The ids of the messages of a day, newest first.
+    ///
+    /// # Errors
+    /// When its directory cannot be listed.
+    pub fn ids(&self, day: Date) -> Result<Vec<MailId>, ReadError> {
+        let names = self.list(&layout::directory_of(day))?;
+        let mut ids: Vec<MailId> = names.iter().filter_map(|name| layout::id_of_record(name)).collect();
+        ids.sort_unstable_by(|a, b| b.cmp(a));
+        Ok(ids)
+    }
+
+    fn numbers(&self, directory: &Path) -> Result<Vec<String>, ReadError> {
+        let mut names = self.list(directory)?;
+        names.retain(|name| name.bytes().all(|octet| octet.is_ascii_digit()));
+        Ok(names)
+    }
+
+    fn list(&self, directory: &Path) -> Result<Vec<String>, ReadError> {
+        match self.disk.list(directory) {
+            Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(Vec::new()),
+            listed => listed.map_err(|source| ReadError::File { path: directory.to_owned(), source }),
+        }
+    }
+
+    fn open_if_there(&self, path: &Path) -> Result<Option<Arc<dyn File>>, ReadError> {
+        match self.disk.open(path, Access::Read) {
+            Ok(file) => Ok(Some(file)),
+            Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(None),
+            Err(source) => Err(ReadError::File { path: path.to_owned(), source }),
+        }
+    }
+}
+
+impl Kept {
+    /// Proves that the file holds the bytes that were accepted.
+    ///
+    /// # Errors
+    /// When it cannot be read or holds others.
+    pub fn verify(&self) -> Result<(), ReadError> {
+        let mut digest = digest::Context::new(&digest::SHA256);
+        self.for_each_piece(|octets| {
+            digest.update(octets);
+            Ok(())
+        })
+        .map_err(|source| self.unreadable(source))?;
+        let found = Sha256(digest.finish().as_ref().try_into().expect("a SHA-256 digest has 32 octets"));
+        let accepted = self.record.envelope.sha256;
+        if found == accepted { Ok(()) } else { Err(ReadError::Altered { accepted, found }) }
+    }
+
+    /// Writes the message's bytes to `sink`.
+    ///
+    /// # Errors
+    /// As reading and writing give them.
+    pub fn write_to(&self, sink: &mut dyn Write) -> io::Result<()> {
+        self.for_each_piece(|octets| sink.write_all(octets))
+    }
+
+    fn for_each_piece(&self, mut take: impl FnMut(&[u8]) -> io::Result<()>) -> io::Result<()> {
+        let mut piece = vec![0; PIECE_OCTETS];
+        let mut offset = 0;
+        loop {
+            let count = read_full(&*self.message, &mut piece, offset)?;
+            if count == 0 {
+                return Ok(());
+            }
+            take(&piece[..count])?;
+            offset += count as u64;
+        }
+    }
+
+    fn unreadable(&self, source: io::Error) -> ReadError {
+        let id = self.record.envelope.id;
+        let path = layout::directory_of(layout::day_of(id)).join(layout::name(id, MESSAGE));
+        ReadError::File { path, source }
+    }
+}
+
+/// How much of a message is in memory when it is read back.
+const PIECE_OCTETS: usize = 256 * 1024;
+
+fn read_all(file: &dyn File) -> io::Result<Vec<u8>> {
+    let octets = usize::try_from(file.octets()?).map_err(io::Error::other)?;
+    let mut content = vec![0; octets];
+    let count = read_full(file, &mut content, 0)?;
+    content.truncate(count);
+    Ok(content)
+}
+
+impl Keeper for DirectoryArchive {
+    /// All files of the group are written under names of their own, made durable by one call, given their
+    /// names, and the names made durable: by the time a message has its name, its bytes are on the disk.
+    fn keep(&self, group: &[Specimen]) -> Result<Vec<Result<(), KeepError>>, StoreError> {
+        let days: BTreeSet<PathBuf> = group.iter().map(directory).collect();
+        for day in &days {
+            self.disk.make_dir_all(day).map_err(store("making a directory"))?;
+        }
+        let mut outcomes = Vec::with_capacity(group.len());
+        for specimen in group {
+            outcomes.push(settle_blame(self.write_parts(specimen))?);
+        }
+        self.disk.sync_file_system().map_err(store("syncing mail"))?;
+        for (specimen, outcome) in group.iter().zip(&mut outcomes) {
+            if outcome.is_ok() {
+                *outcome = settle_blame(self.name_parts(specimen))?;
+            }
+        }
+        for day in &days {
+            self.disk.sync_dir(day).map_err(store("syncing a directory"))?;
+        }
+        Ok(outcomes)
+    }
+}
+
+impl DirectoryArchive {
+    fn write_parts(&self, specimen: &Specimen) -> Result<(), KeepError> {
+        let id = specimen.record.envelope.id;
+        let directory = directory(specimen);
+        let part = directory.join(layout::part_name(id, MESSAGE));
+        let mut sink = Sink { file: self.create_anew(&part)?, offset: 0 };
+        if let Err(error) = specimen.write_to(&mut sink) {
+            drop(sink);
+            // Of a message that cannot be kept nothing half is left; if it cannot be removed, the next try
+            // replaces it.
+            let _ = self.disk.remove(&part);
+            return Err(error.into());
+        }
+        let record = self.create_anew(&directory.join(layout::part_name(id, RECORD)))?;
+        record.write_at(&record::encode(&specimen.record), 0).map_err(KeepError::Refused)
+    }
+
+    /// The message first: where the record is, the message is.
+    fn name_parts(&self, specimen: &Specimen) -> Result<(), KeepError> {
+        let id = specimen.record.envelope.id;
+        let directory = directory(specimen);
+        for suffix in [MESSAGE, RECORD] {
+            let part = directory.join(layout::part_name(id, suffix));
+            self.disk.rename(&part, &directory.join(layout::name(id, suffix))).map_err(KeepError::Refused)?;
+        }
+        Ok(())
+    }
+
+    /// A part that a former try left is replaced.
+    fn create_anew(&self, path: &Path) -> Result<Arc<dyn File>, KeepError> {
+        match self.disk.create(path) {
+            Err(error) if error.kind() == io::ErrorKind::AlreadyExists => {
+                self.disk.remove(path).and_then(|()| self.disk.create(path))
+            }
+            created => created,
+        }
+        .map_err(KeepError::Refused)
+    }
+}
+
+fn directory(specimen: &Specimen) -> PathBuf {
+    layout::directory_of(layout::day_of(specimen.record.envelope.id))
+}
+
+fn store(doing: &'static str) -> impl Fn(io::Error) -> StoreError {
+    move |source| StoreError { doing: doing.to_owned(), source }
+}
+
+/// Tells what is wrong with one message from what is wrong with the store. Only what can be true of one
+/// name alone is the message's; a full disk or a missing permission would set all mail aside.
+fn settle_blame(outcome: Result<(), KeepError>) -> Result<Result<(), KeepError>, StoreError> {
+    let error = match outcome {
+        Err(KeepError::Refused(error) | KeepError::Content(ContentError::Sink(error))) => error,
+        other => return Ok(other),
+    };
+    match error.kind() {
+        io::ErrorKind::IsADirectory | io::ErrorKind::AlreadyExists | io::ErrorKind::DirectoryNotEmpty => {
+            Ok(Err(KeepError::Refused(error)))
+        }
+        _ => Err(store("writing mail")(error)),
+    }
+}
+
+/// Writes a file from its begin to its end.
+struct Sink {
+    file: Arc<dyn File>,
+    offset: u64,
+}
+
+impl Write for Sink {
+    fn write(&mut self, octets: &[u8]) -> io::Result<usize> {
+        self.file.write_at(octets, self.offset)?;
+        self.offset += octets.len() as u64;
+        Ok(octets.len())
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        Ok(())
+    }
+}

@@ -1,0 +1,180 @@
+//! The one way in: a transaction that becomes a durable message, or never was.
+
+use std::time::Duration;
+
+use aws_lc_rs::digest;
+use jiff::Timestamp;
+use sensor_mail::envelope::{LineEndings, Origin, Parameter, Recipient, Tenant};
+use sensor_mail::{Envelope, MailId, MailIds, NodeId, Refusal, ReversePath, Sha256};
+use sensor_spool::{Clock, CommitError, Draft, Full, Pending, Spool, Withdrawal, WriteError};
+
+/// Opens transactions. One for each process; every way in shares it.
+pub struct Intake {
+    spool: Spool<Envelope>,
+    ids: MailIds,
+    node: NodeId,
+    clock: Clock,
+    commit_deadline: Duration,
+}
+
+/// A message that is coming in. Dropped before it is accepted, it never was.
+pub struct Transaction {
+    draft: Draft<Envelope>,
+    digest: digest::Context,
+    reverse_path: ReversePath,
+    mail_parameters: Vec<Parameter>,
+    recipients: Vec<Recipient>,
+}
+
+/// A message that is on stable storage.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Accepted {
+    /// Its name.
+    pub id: MailId,
+    /// Its number among those that this node accepted.
+    pub sequence: u64,
+    /// Its size.
+    pub octets: u64,
+}
+
+impl Intake {
+    /// An intake into `spool`. A commit that takes longer than `commit_deadline` is withdrawn.
+    #[must_use]
+    pub fn new(
+        spool: Spool<Envelope>,
+        ids: MailIds,
+        node: NodeId,
+        clock: Clock,
+        commit_deadline: Duration,
+    ) -> Self {
+        Self { spool, ids, node, clock, commit_deadline }
+    }
+
+    /// Begins a message.
+    ///
+    /// # Errors
+    /// When there is no room for it now, in the words of a refusal.
+    pub fn open(
+        &self,
+        reverse_path: ReversePath,
+        mail_parameters: Vec<Parameter>,
+    ) -> Result<Transaction, Refusal> {
+        let draft = self.spool.draft().map_err(no_draft)?;
+        let digest = digest::Context::new(&digest::SHA256);
+        Ok(Transaction { draft, digest, reverse_path, mail_parameters, recipients: Vec::new() })
+    }
+
+    /// Ends a transaction: when this returns a message, it is on stable storage.
+    ///
+    /// # Cancel safety
+    /// Dropped, the commit still runs to its end: the message may be in the spool without its sender knowing.
+    ///
+    /// # Errors
+    /// When it could not be made durable, or not in time; then it is not accepted.
+    pub async fn accept(
+        &self,
+        transaction: Transaction,
+        origin: Origin,
+        line_endings: LineEndings,
+    ) -> Result<Accepted, Refusal> {
+        let now = (self.clock)();
+        let octets = transaction.octets();
+        let Transaction { draft, digest, reverse_path, mail_parameters, recipients } = transaction;
+        assert!(!recipients.is_empty(), "a session lets no body begin without a recipient");
+        let id = self.ids.next(now);
+        let sha256 = Sha256(digest.finish().as_ref().try_into().expect("a SHA-256 digest has 32 octets"));
+        let envelope = Envelope {
+            id,
+            tenant: Tenant::default(),
+            node: self.node,
+            arrival: timestamp(now),
+            origin,
+            reverse_path,
+            mail_parameters,
+            recipients,
+            octets,
+            sha256,
+            line_endings,
+        };
+        let sequence = self.durable(id, draft.commit(&envelope)).await?;
+        Ok(Accepted { id, sequence, octets })
+    }
+
+    async fn durable(&self, id: MailId, mut pending: Pending) -> Result<u64, Refusal> {
+        let outcome = match tokio::time::timeout(self.commit_deadline, &mut pending).await {
+            Ok(outcome) => outcome,
+            Err(_) => match pending.withdraw("not durable in time") {
+                Withdrawal::TooLate(outcome) => outcome,
+                Withdrawal::Withdrawn => {
+                    let after = self.commit_deadline;
+                    tracing::error!(%id, ?after, "the storage is too slow: message withdrawn");
+                    return Err(Refusal::StorageSlow);
+                }
+            },
+        };
+        outcome.map(|position| position.sequence).map_err(|error| {
+            tracing::error!(%id, %error, "message not stored");
+            not_committed(&error)
+        })
+    }
+}
+
+impl Transaction {
+    /// Adds a recipient.
+    pub fn recipient(&mut self, recipient: Recipient) {
+        self.recipients.push(recipient);
+    }
+
+    /// Recipients so far.
+    #[must_use]
+    pub fn recipients(&self) -> &[Recipient] {
+        &self.recipients
+    }
+
+    /// Who sends.
+    #[must_use]
+    pub fn reverse_path(&self) -> &ReversePath {
+        &self.reverse_path
+    }
+
+    /// Octets so far.
+    #[must_use]
+    pub fn octets(&self) -> u64 {
+        self.draft.octets()
+    }
+
+    /// Takes more of the message; waits while the storage is behind.
+    ///
+    /// # Errors
+    /// When it cannot be stored; drop the transaction then.
+    pub async fn write(&mut self, octets: &[u8]) -> Result<(), Refusal> {
+        self.digest.update(octets);
+        self.draft.write(octets).await.map_err(|error| match error {
+            WriteError::Full => Refusal::StorageLow,
+            WriteError::Storage(_) | WriteError::TooLarge { .. } => Refusal::StorageFailed,
+            WriteError::Closed => Refusal::Draining,
+        })
+    }
+}
+
+fn timestamp(unix_millis: u64) -> Timestamp {
+    let millis = i64::try_from(unix_millis).unwrap_or(i64::MAX);
+    Timestamp::from_millisecond(millis).unwrap_or(Timestamp::MAX)
+}
+
+fn no_draft(full: Full) -> Refusal {
+    match full {
+        Full::Octets | Full::Inodes => Refusal::StorageLow,
+        Full::Memory => Refusal::MemoryLow,
+        Full::Storage => Refusal::StorageFailed,
+        Full::Closed => Refusal::Draining,
+    }
+}
+
+fn not_committed(error: &CommitError) -> Refusal {
+    match error {
+        CommitError::Full => Refusal::StorageLow,
+        CommitError::Storage(_) | CommitError::Header(_) => Refusal::StorageFailed,
+        CommitError::Closed => Refusal::Draining,
+    }
+}

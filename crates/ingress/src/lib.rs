@@ -1,0 +1,31 @@
+//! Every way in, through one [`Intake`].
+//!
+//! ```text
+//!  Listener --accept--> connection --octets--> smtp::Session --Event--> connection --> Transaction --> Spool
+//!                           |                                              |
+//!                           +------------- replies <--- policy::Rules <----+
+//! ```
+//!
+//! This crate drives: it owns sockets and reads the clock. What it promises: a `250` after a message only
+//! when the spool has it durably; while a question is open nothing more is read, so a slow disk slows the
+//! sender and not the memory; an idle connection holds no buffer; every wait has a limit.
+
+mod buffers;
+mod connection;
+mod door;
+mod intake;
+mod interfaces;
+mod listener;
+mod log;
+mod slots;
+mod tls;
+
+pub use buffers::READ_OCTETS;
+pub use connection::{Peer, serve};
+pub use door::{BareNewline, Door, Phase};
+pub use intake::{Accepted, Intake, Transaction};
+pub use interfaces::{Interfaces, read as read_interfaces};
+pub use listener::{BindError, Listener, Security};
+pub use log::AddressLog;
+pub use slots::{Slot, SlotLimits, Slots};
+pub use tls::{CertificateFiles, TlsError, TlsIdentity};

@@ -1,0 +1,93 @@
+//! How much of an envelope address the log shows. Bodies and subjects it never shows.
+
+use std::fmt;
+
+use sensor_mail::envelope::Recipient;
+use sensor_mail::{ForwardPath, Mailbox, ReversePath};
+
+/// `log.addresses`.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum AddressLog {
+    /// `ada@example.com`
+    #[default]
+    Full,
+    /// `@example.com`
+    Domain,
+    /// Nothing.
+    None,
+}
+
+impl AddressLog {
+    /// MAIL FROM as the log shows it.
+    #[must_use]
+    pub fn reverse_path(self, path: &ReversePath) -> String {
+        match path {
+            ReversePath::Null => "<>".into(),
+            ReversePath::Mailbox(mailbox) => self.mailbox(mailbox).unwrap_or_else(|| "-".into()),
+        }
+    }
+
+    /// Recipients as the log shows them, separated by commas: the first few, and how many more.
+    #[must_use]
+    pub fn recipients(self, recipients: &[Recipient]) -> impl fmt::Display {
+        const SHOWN_MAX: usize = 5;
+        let shown =
+            recipients.iter().take(SHOWN_MAX).filter_map(|recipient| self.forward_path(&recipient.path));
+        let mut text = shown.collect::<Vec<_>>().join(",");
+        if recipients.len() > SHOWN_MAX && self != Self::None {
+            text += &format!(",+{}", recipients.len() - SHOWN_MAX);
+        }
+        if text.is_empty() { "-".to_owned() } else { text }
+    }
+
+    fn forward_path(self, path: &ForwardPath) -> Option<String> {
+        match path {
+            ForwardPath::Postmaster => Some("postmaster".into()),
+            ForwardPath::Mailbox(mailbox) => self.mailbox(mailbox),
+        }
+    }
+
+    fn mailbox(self, mailbox: &Mailbox) -> Option<String> {
+        let whole = mailbox.as_str();
+        match self {
+            Self::Full => Some(whole.to_owned()),
+            Self::Domain => Some(whole[mailbox.local_part().len()..].to_owned()),
+            Self::None => None,
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use sensor_mail::envelope::Provenance;
+
+    use super::*;
+
+    #[test]
+    fn addresses_are_shown_as_far_as_the_setting_says() {
+        let recipient = |address: &str| Recipient {
+            path: ForwardPath::parse(address).unwrap(),
+            parameters: vec![],
+            provenance: Provenance::Envelope,
+        };
+        let few = [recipient("ada@example.com"), recipient("postmaster")];
+        let many: Vec<_> = (0..7).map(|n| recipient(&format!("r{n}@example.com"))).collect();
+        for (setting, few_shown, many_shown) in [
+            (
+                AddressLog::Full,
+                "ada@example.com,postmaster",
+                "r0@example.com,r1@example.com,r2@example.com,r3@example.com,r4@example.com,+2",
+            ),
+            (
+                AddressLog::Domain,
+                "@example.com,postmaster",
+                "@example.com,@example.com,@example.com,@example.com,@example.com,+2",
+            ),
+            (AddressLog::None, "postmaster", "-"),
+        ] {
+            assert_eq!(setting.recipients(&few).to_string(), few_shown);
+            assert_eq!(setting.recipients(&many).to_string(), many_shown);
+        }
+        assert_eq!(AddressLog::None.reverse_path(&ReversePath::Null), "<>");
+    }
+}

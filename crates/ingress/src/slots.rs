@@ -1,0 +1,119 @@
+//! How many connections may be open: in all, and of one client.
+//!
+//! A slot costs what an idle session costs (some 4 KiB without TLS, 20 KiB with). One client is an IPv4
+//! address or an IPv6 /64, the smallest block that is given to one site (RFC 6177).
+
+use std::collections::HashMap;
+use std::net::{IpAddr, Ipv6Addr};
+use std::sync::{Arc, Mutex, PoisonError};
+
+use sensor_mail::Refusal;
+
+/// The limits of [`Slots`].
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct SlotLimits {
+    /// Connections at a time, over all listeners.
+    pub connections: u32,
+    /// Connections at a time of one client.
+    pub connections_per_client: u32,
+}
+
+/// Counts open connections.
+#[derive(Debug)]
+pub struct Slots {
+    limits: SlotLimits,
+    taken: Mutex<Taken>,
+}
+
+#[derive(Debug, Default)]
+struct Taken {
+    all: u32,
+    by_client: HashMap<IpAddr, u32>,
+}
+
+/// One connection's slot; free again when dropped.
+#[derive(Debug)]
+pub struct Slot {
+    slots: Arc<Slots>,
+    client: IpAddr,
+}
+
+impl Slots {
+    /// All slots free.
+    #[must_use]
+    pub fn new(limits: SlotLimits) -> Arc<Self> {
+        Arc::new(Self { limits, taken: Mutex::default() })
+    }
+
+    /// A slot for a connection of `client`.
+    ///
+    /// # Errors
+    /// The limit that is reached, in the words of a refusal.
+    pub fn take(self: &Arc<Self>, client: IpAddr) -> Result<Slot, Refusal> {
+        let client = site(client);
+        let mut taken = self.taken.lock().unwrap_or_else(PoisonError::into_inner);
+        if taken.all >= self.limits.connections {
+            return Err(Refusal::Connections { limit: self.limits.connections });
+        }
+        let of_client = taken.by_client.entry(client).or_default();
+        if *of_client >= self.limits.connections_per_client {
+            return Err(Refusal::ConnectionsOfClient { limit: self.limits.connections_per_client });
+        }
+        *of_client += 1;
+        taken.all += 1;
+        Ok(Slot { slots: Arc::clone(self), client })
+    }
+
+    /// Connections that are open now.
+    #[must_use]
+    pub fn open(&self) -> u32 {
+        self.taken.lock().unwrap_or_else(PoisonError::into_inner).all
+    }
+}
+
+impl Drop for Slot {
+    fn drop(&mut self) {
+        let mut taken = self.slots.taken.lock().unwrap_or_else(PoisonError::into_inner);
+        taken.all -= 1;
+        let of_client = taken.by_client.get_mut(&self.client).expect("a slot is counted until it is dropped");
+        *of_client -= 1;
+        if *of_client == 0 {
+            taken.by_client.remove(&self.client);
+        }
+    }
+}
+
+fn site(client: IpAddr) -> IpAddr {
+    match client.to_canonical() {
+        IpAddr::V4(address) => address.into(),
+        IpAddr::V6(address) => Ipv6Addr::from_bits(address.to_bits() >> 64 << 64).into(),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn each_limit_holds_and_a_dropped_slot_is_free_again() {
+        let slots = Slots::new(SlotLimits { connections: 3, connections_per_client: 2 });
+        let take = |client: &str| slots.take(client.parse().unwrap());
+        let first = take("192.0.2.1").unwrap();
+        let _second = take("::ffff:192.0.2.1").unwrap();
+        assert_eq!(take("192.0.2.1").unwrap_err(), Refusal::ConnectionsOfClient { limit: 2 });
+        let _other = take("2001:db8::1").unwrap();
+        assert_eq!(take("192.0.2.9").unwrap_err(), Refusal::Connections { limit: 3 });
+        drop(first);
+        assert_eq!(slots.open(), 2);
+        assert!(take("192.0.2.1").is_ok());
+    }
+
+    #[test]
+    fn a_site_of_ipv6_is_one_client() {
+        let slots = Slots::new(SlotLimits { connections: 9, connections_per_client: 1 });
+        let take = |client: &str| slots.take(client.parse().unwrap());
+        let _held = take("2001:db8:0:1::1").unwrap();
+        assert!(take("2001:db8:0:1:ffff::2").is_err());
+        assert!(take("2001:db8:0:2::1").is_ok());
+    }
+}

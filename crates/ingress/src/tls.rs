@@ -1,0 +1,196 @@
+//! The certificate that listeners show, and what TLS they speak.
+//!
+//! TLS 1.2 and 1.3 only, with the suites that rustls considers safe and keys of RSA 2048 or better. With no
+//! certificate configured, one that signs itself is made once and kept in the state directory: a relaying
+//! mail server that does opportunistic TLS takes it, and an administrator can pin its fingerprint.
+
+use std::fs;
+use std::io::{self, Write};
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+
+use aws_lc_rs::digest;
+use rustls::ServerConfig;
+use rustls::pki_types::pem::PemObject;
+use rustls::pki_types::{CertificateDer, PrivateKeyDer};
+
+/// Where a certificate and its key are, in PEM.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct CertificateFiles {
+    /// The chain, the server's own certificate first.
+    pub certificate: PathBuf,
+    /// The private key of the first certificate: PKCS #8, PKCS #1 or SEC1.
+    pub key: PathBuf,
+}
+
+/// A certificate with its key, ready to serve.
+#[derive(Clone)]
+pub struct TlsIdentity {
+    config: Arc<ServerConfig>,
+    fingerprint: String,
+}
+
+/// Why there is no TLS.
+#[derive(Debug, thiserror::Error)]
+pub enum TlsError {
+    /// A file cannot be read or written.
+    #[error("{path}: {source}")]
+    File {
+        /// The file.
+        path: PathBuf,
+        /// What the system said.
+        source: io::Error,
+    },
+    /// A file holds no certificate or key in PEM.
+    #[error("{path}: {problem}")]
+    Pem {
+        /// The file.
+        path: PathBuf,
+        /// What is wrong with it.
+        problem: String,
+    },
+    /// The certificate and the key do not fit together, or are too weak.
+    #[error("{certificate} and {key} cannot be used: {source}")]
+    Unusable {
+        /// The certificate's file.
+        certificate: PathBuf,
+        /// The key's file.
+        key: PathBuf,
+        /// What rustls said.
+        source: rustls::Error,
+    },
+    /// Making a certificate failed.
+    #[error("no self-signed certificate could be made: {0}")]
+    Generate(#[from] rcgen::Error),
+}
+
+impl TlsIdentity {
+    /// Reads a certificate and its key.
+    ///
+    /// # Errors
+    /// When a file cannot be read, is not PEM, or the two do not belong together.
+    pub fn load(files: &CertificateFiles) -> Result<Self, TlsError> {
+        let pem = |path: &Path, problem: String| TlsError::Pem { path: path.to_owned(), problem };
+        let chain = CertificateDer::pem_slice_iter(&read(&files.certificate)?)
+            .collect::<Result<Vec<_>, _>>()
+            .map_err(|error| pem(&files.certificate, error.to_string()))?;
+        let leaf = chain.first().ok_or_else(|| pem(&files.certificate, "no certificate in it".into()))?;
+        let fingerprint = fingerprint(leaf);
+        let key = PrivateKeyDer::from_pem_slice(&read(&files.key)?)
+            .map_err(|error| pem(&files.key, format!("no private key in it: {error}")))?;
+        let provider = Arc::new(rustls::crypto::aws_lc_rs::default_provider());
+        let config = ServerConfig::builder_with_provider(provider)
+            .with_safe_default_protocol_versions()
+            .and_then(|builder| builder.with_no_client_auth().with_single_cert(chain, key))
+            .map_err(|source| TlsError::Unusable {
+                certificate: files.certificate.clone(),
+                key: files.key.clone(),
+                source,
+            })?;
+        Ok(Self { config: Arc::new(config), fingerprint })
+    }
+
+    /// Reads the self-signed certificate in `folder`; makes it first if it is not there.
+    ///
+    /// # Errors
+    /// When the folder cannot be written or what is in it cannot be read.
+    pub fn self_signed(folder: &Path, hostname: &str) -> Result<Self, TlsError> {
+        let files = CertificateFiles {
+            certificate: folder.join("self-signed.crt.pem"),
+            key: folder.join("self-signed.key.pem"),
+        };
+        if !files.certificate.exists() {
+            make_self_signed(&files, hostname)?;
+        }
+        Self::load(&files)
+    }
+
+    /// SHA-256 of the certificate in DER, as `openssl x509 -fingerprint -sha256` prints it.
+    #[must_use]
+    pub fn fingerprint(&self) -> &str {
+        &self.fingerprint
+    }
+
+    /// What a TLS acceptor needs.
+    #[must_use]
+    pub fn server_config(&self) -> Arc<ServerConfig> {
+        Arc::clone(&self.config)
+    }
+}
+
+fn fingerprint(certificate: &CertificateDer<'_>) -> String {
+    let digest = digest::digest(&digest::SHA256, certificate);
+    let pairs: Vec<String> = digest.as_ref().iter().map(|octet| format!("{octet:02X}")).collect();
+    pairs.join(":")
+}
+
+fn read(path: &Path) -> Result<Vec<u8>, TlsError> {
+    fs::read(path).map_err(|source| TlsError::File { path: path.to_owned(), source })
+}
+
+/// The key is in place before the certificate: whoever sees the certificate finds its key.
+fn make_self_signed(files: &CertificateFiles, hostname: &str) -> Result<(), TlsError> {
+    let made = rcgen::generate_simple_self_signed([hostname.to_owned(), "localhost".to_owned()])?;
+    place(&files.key, made.signing_key.serialize_pem().as_bytes())?;
+    place(&files.certificate, made.cert.pem().as_bytes())
+}
+
+/// Writes a file that only its owner reads, whole or not at all.
+fn place(path: &Path, content: &[u8]) -> Result<(), TlsError> {
+    let fresh = path.with_extension("new");
+    let write = || {
+        fs::create_dir_all(path.parent().unwrap_or(Path::new(".")))?;
+        match fs::remove_file(&fresh) {
+            Err(error) if error.kind() != io::ErrorKind::NotFound => return Err(error),
+            _ => {}
+        }
+        let mut file = owner_only().open(&fresh)?;
+        file.write_all(content)?;
+        file.sync_all()?;
+        fs::rename(&fresh, path)
+    };
+    write().map_err(|source| TlsError::File { path: path.to_owned(), source })
+}
+
+fn owner_only() -> fs::OpenOptions {
+    use std::os::unix::fs::OpenOptionsExt;
+    let mut options = fs::OpenOptions::new();
+    options.write(true).create_new(true).mode(0o600);
+    options
+}
+
+#[cfg(test)]
+mod tests {
+    use std::os::unix::fs::PermissionsExt;
+
+    use super::*;
+
+    #[test]
+    fn a_self_signed_certificate_is_made_once_and_its_key_is_private() {
+        let folder = tempfile::tempdir().unwrap();
+        let tls = folder.path().join("tls");
+        let first = TlsIdentity::self_signed(&tls, "sensor.example.com").unwrap();
+        let again = TlsIdentity::self_signed(&tls, "other.example.com").unwrap();
+        assert_eq!(first.fingerprint(), again.fingerprint());
+        assert_eq!(first.fingerprint().len(), 32 * 3 - 1);
+        let mode = fs::metadata(tls.join("self-signed.key.pem")).unwrap().permissions().mode();
+        assert_eq!(mode & 0o777, 0o600);
+    }
+
+    #[test]
+    fn what_cannot_serve_is_refused_by_the_name_of_its_file() {
+        let folder = tempfile::tempdir().unwrap();
+        let one = folder.path().join("one");
+        let two = folder.path().join("two");
+        TlsIdentity::self_signed(&one, "one.example.com").unwrap();
+        TlsIdentity::self_signed(&two, "two.example.com").unwrap();
+        let load = |certificate: PathBuf, key: PathBuf| {
+            TlsIdentity::load(&CertificateFiles { certificate, key }).map(|_| ()).unwrap_err().to_string()
+        };
+        let (cert, key) = (one.join("self-signed.crt.pem"), one.join("self-signed.key.pem"));
+        assert!(load(folder.path().join("none.pem"), key.clone()).contains("none.pem: No such file"));
+        assert!(load(key.clone(), key.clone()).contains("no certificate in it"));
+        assert!(load(cert.clone(), cert.clone()).contains("no private key in it"));
+        assert!(load(cert, two.join("self-signed.key.pem")).contains("cannot be used"));
+    }
+}

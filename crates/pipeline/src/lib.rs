@@ -1,0 +1,21 @@
+//! What happens to a message behind the `250`.
+//!
+//! ```text
+//!  spool --lease--> describe (header block only) --> Keeper::keep (a group, durable) --> settle
+//!                      |                                |
+//!                      | the message's own fault        | the store's fault
+//!                      v                                v
+//!                  defer, then set aside            leases dropped: due again, after a pause
+//! ```
+//!
+//! It promises: a message leaves the spool only when a [`Keeper`] has it on stable storage; what fails by
+//! itself fails alone, [`FAILURES_MAX`] times, and is then set aside with its bytes; a store that fails
+//! condemns nothing, its mail waits in the spool. It looks at header blocks only.
+
+mod keeper;
+mod specimen;
+mod worker;
+
+pub use keeper::{KeepError, Keeper, StoreError};
+pub use specimen::{ContentError, Record, Specimen};
+pub use worker::{Executor, FAILURES_MAX, Options, Pipeline};

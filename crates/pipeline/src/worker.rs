@@ -1,0 +1,184 @@
+//! The loop: lease, describe, keep, settle.
+
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::time::Duration;
+
+use sensor_mail::Envelope;
+use sensor_spool::{Lease, Outcome, Spool};
+use tokio_util::sync::CancellationToken;
+use tokio_util::task::TaskTracker;
+
+use crate::keeper::{KeepError, Keeper, StoreError};
+use crate::specimen::{ContentError, Specimen};
+
+/// How often a message may fail before it is set aside.
+pub const FAILURES_MAX: u8 = 3;
+
+/// How long a message waits after its first failure, and by how much more after each further one.
+const RETRY: Duration = Duration::from_secs(1);
+const RETRY_FACTOR: u32 = 8;
+
+/// How long all mail waits when the store fails: doubled from the one to the other.
+const STORE_PAUSE_MIN: Duration = Duration::from_millis(500);
+const STORE_PAUSE_MAX: Duration = Duration::from_secs(30);
+
+/// How the pipeline works.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Options {
+    /// Leave mail in the spool.
+    pub paused: bool,
+    /// Groups that are worked on at a time. One costs a thread while it works, and the memory of a group.
+    pub workers: usize,
+    /// The most messages in a group: they share one round of syncs. One costs at most 64 KiB of memory.
+    pub group_messages_max: usize,
+    /// Where blocking work runs.
+    pub executor: Executor,
+}
+
+impl Default for Options {
+    fn default() -> Self {
+        Self { paused: false, workers: 2, group_messages_max: 256, executor: Executor::Threads }
+    }
+}
+
+/// Where blocking work runs.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Executor {
+    /// On the runtime's threads for blocking work.
+    Threads,
+    /// In line, for a simulation that must not depend on threads.
+    Inline,
+}
+
+/// Takes accepted mail from the spool and has it kept.
+pub struct Pipeline {
+    spool: Spool<Envelope>,
+    keeper: Arc<dyn Keeper>,
+    options: Options,
+    clock: sensor_spool::Clock,
+    kept: AtomicU64,
+}
+
+impl Pipeline {
+    /// A pipeline from `spool` to `keeper`; nothing happens before [`run`](Self::run).
+    #[must_use]
+    pub fn new(
+        spool: Spool<Envelope>,
+        keeper: Arc<dyn Keeper>,
+        options: Options,
+        clock: sensor_spool::Clock,
+    ) -> Arc<Self> {
+        Arc::new(Self { spool, keeper, options, clock, kept: AtomicU64::new(0) })
+    }
+
+    /// Messages kept since the start.
+    #[must_use]
+    pub fn kept(&self) -> u64 {
+        self.kept.load(Ordering::Relaxed)
+    }
+
+    /// Works until `stop`, or until the spool is shut down. Groups in hand are finished first.
+    pub async fn run(self: Arc<Self>, stop: CancellationToken) {
+        if self.options.paused {
+            tracing::warn!("the pipeline is paused: accepted mail stays in the spool");
+            return stop.cancelled().await;
+        }
+        let workers = TaskTracker::new();
+        for _ in 0..self.options.workers {
+            workers.spawn(Arc::clone(&self).work(stop.clone()));
+        }
+        workers.close();
+        workers.wait().await;
+    }
+
+    async fn work(self: Arc<Self>, stop: CancellationToken) {
+        let mut pause = STORE_PAUSE_MIN;
+        loop {
+            let leases = tokio::select! {
+                biased;
+                () = stop.cancelled() => return,
+                leased = self.spool.lease(self.options.group_messages_max) => match leased {
+                    Ok(leases) => leases,
+                    Err(sensor_spool::Closed) => return,
+                },
+            };
+            match self.keep(leases).await {
+                Ok(outcomes) => {
+                    pause = STORE_PAUSE_MIN;
+                    if self.spool.conclude(outcomes).await.is_err() {
+                        return;
+                    }
+                }
+                Err(error) => {
+                    tracing::error!(%error, pause = ?pause, "mail cannot be kept; it waits in the spool");
+                    tokio::select! {
+                        biased;
+                        () = stop.cancelled() => return,
+                        () = tokio::time::sleep(pause) => pause = (pause * 2).min(STORE_PAUSE_MAX),
+                    }
+                }
+            }
+        }
+    }
+
+    /// Keeps a group; says what becomes of each lease. On an error the leases are dropped: due again.
+    async fn keep(
+        self: &Arc<Self>,
+        leases: Vec<Lease<Envelope>>,
+    ) -> Result<Vec<(Lease<Envelope>, Outcome)>, StoreError> {
+        let worker = Arc::clone(self);
+        match self.options.executor {
+            Executor::Inline => worker.keep_blocking(leases),
+            Executor::Threads => tokio::task::spawn_blocking(move || worker.keep_blocking(leases))
+                .await
+                .unwrap_or_else(|panicked| {
+                    let source = std::io::Error::other(panicked.to_string());
+                    Err(StoreError { doing: "keeping a group".into(), source })
+                }),
+        }
+    }
+
+    fn keep_blocking(
+        &self,
+        leases: Vec<Lease<Envelope>>,
+    ) -> Result<Vec<(Lease<Envelope>, Outcome)>, StoreError> {
+        let mut concluded = Vec::with_capacity(leases.len());
+        let mut readable = Vec::with_capacity(leases.len());
+        let mut group = Vec::with_capacity(leases.len());
+        for lease in leases {
+            match Specimen::examine(&lease) {
+                Ok(specimen) => {
+                    group.push(specimen);
+                    readable.push(lease);
+                }
+                Err(error) => concluded.push(self.failure(lease, &ContentError::from(error).into())),
+            }
+        }
+        let outcomes = self.keeper.keep(&group)?;
+        assert_eq!(outcomes.len(), group.len(), "a keeper answers for each specimen");
+        for (lease, outcome) in readable.into_iter().zip(outcomes) {
+            concluded.push(match outcome {
+                Ok(()) => {
+                    self.kept.fetch_add(1, Ordering::Relaxed);
+                    (lease, Outcome::Settle)
+                }
+                Err(error) => self.failure(lease, &error),
+            });
+        }
+        Ok(concluded)
+    }
+
+    fn failure(&self, lease: Lease<Envelope>, error: &KeepError) -> (Lease<Envelope>, Outcome) {
+        let reason = error.to_string();
+        let failures = lease.failures.saturating_add(1);
+        if failures >= FAILURES_MAX {
+            tracing::error!(id = %lease.header.id, %reason, failures, "message set aside: it cannot be kept");
+            return (lease, Outcome::SetAside { reason });
+        }
+        let wait = RETRY * RETRY_FACTOR.pow(u32::from(failures) - 1);
+        tracing::warn!(id = %lease.header.id, %reason, failures, ?wait, "message cannot be kept, trying again");
+        let wait = u64::try_from(wait.as_millis()).expect("a few seconds");
+        (lease, Outcome::Defer { due: (self.clock)() + wait, reason })
+    }
+}

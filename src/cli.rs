@@ -1,0 +1,127 @@
+//! What can be typed: the commands, their options and what `--help` says.
+
+use std::net::IpAddr;
+use std::path::PathBuf;
+
+use clap::{Args, Parser, Subcommand};
+use sensor_mail::MailId;
+
+/// A mail sensor: takes copies of mail over SMTP, makes them durable before it says 250, and keeps them
+/// byte for byte.
+#[derive(Debug, Parser)]
+#[command(name = "mailsensor", version, max_term_width = 100, propagate_version = true)]
+pub(crate) struct Cli {
+    #[command(flatten)]
+    pub(crate) place: Place,
+    #[command(subcommand)]
+    pub(crate) command: Command,
+}
+
+/// Which configuration, and where the state is.
+#[derive(Args, Clone, Debug, Default)]
+pub(crate) struct Place {
+    /// The configuration file [default: /etc/mailsensor/mailsensor.toml if it exists, else built-in defaults]
+    #[arg(long, global = true, value_name = "FILE", env = "MAILSENSOR_CONFIG")]
+    pub(crate) config: Option<PathBuf>,
+    /// Use this state directory, whatever the configuration says
+    #[arg(long, global = true, value_name = "DIR")]
+    pub(crate) state_dir: Option<PathBuf>,
+}
+
+#[derive(Debug, Subcommand)]
+pub(crate) enum Command {
+    /// Take mail until SIGTERM or SIGINT
+    Run,
+    /// Read the configuration and name every fault in it; exit status 78 if there is one
+    Check,
+    /// Write or show the configuration
+    #[command(subcommand)]
+    Config(ConfigCommand),
+    /// Ask the rules what they would do
+    #[command(subcommand)]
+    Rules(RulesCommand),
+    /// Look at what is accepted but not kept yet; reads beside a running sensor
+    #[command(subcommand)]
+    Spool(SpoolCommand),
+    /// Read mail back, from the archive or the spool
+    #[command(subcommand)]
+    Message(MessageCommand),
+    /// Say which version this is
+    Version,
+}
+
+#[derive(Debug, Subcommand)]
+pub(crate) enum ConfigCommand {
+    /// Print a configuration with every key, its default and its meaning
+    Init,
+    /// Print each setting in force and where it comes from
+    Show,
+}
+
+#[derive(Debug, Subcommand)]
+pub(crate) enum RulesCommand {
+    /// Say what a client would be answered, and which rule decides
+    Explain(Explain),
+}
+
+#[derive(Args, Debug)]
+pub(crate) struct Explain {
+    /// The client's address
+    #[arg(long, value_name = "ADDRESS")]
+    pub(crate) client: IpAddr,
+    /// A recipient; may be given several times
+    #[arg(long, value_name = "MAILBOX")]
+    pub(crate) rcpt: Vec<String>,
+    /// The size that the client declares, such as 20MiB
+    #[arg(long, value_name = "SIZE")]
+    pub(crate) size: Option<String>,
+    /// The address of this host that the client connects to [default: each one in turn]
+    #[arg(long, value_name = "ADDRESS")]
+    pub(crate) local: Option<IpAddr>,
+}
+
+#[derive(Debug, Subcommand)]
+pub(crate) enum SpoolCommand {
+    /// List what is in the spool, oldest first
+    Ls {
+        /// One JSON object a line
+        #[arg(long)]
+        json: bool,
+    },
+    /// Show the envelope and the state of one message, as JSON
+    Show {
+        /// The message's id
+        id: MailId,
+    },
+    /// Write the bytes of one message to standard output
+    Export {
+        /// The message's id
+        id: MailId,
+    },
+}
+
+#[derive(Debug, Subcommand)]
+pub(crate) enum MessageCommand {
+    /// List kept mail, newest first
+    Ls {
+        /// At most so many
+        #[arg(long, default_value_t = 50, value_name = "COUNT")]
+        limit: usize,
+        /// Only mail accepted on this day (UTC), such as 2026-11-22
+        #[arg(long, value_name = "DAY")]
+        day: Option<jiff::civil::Date>,
+        /// One JSON object a line
+        #[arg(long)]
+        json: bool,
+    },
+    /// Show the record of one message, as JSON
+    Show {
+        /// The message's id
+        id: MailId,
+    },
+    /// Write the bytes of one message to standard output, after checking them against their digest
+    Cat {
+        /// The message's id
+        id: MailId,
+    },
+}
