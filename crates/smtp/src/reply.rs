@@ -58,6 +58,11 @@ impl Reply {
         Self { text: Cow::Owned(text), ..Self::fixed(code, enhanced, "") }
     }
 
+    /// The reply to HELO and EHLO.
+    pub(crate) fn hello(text: String) -> Self {
+        Self { text: Cow::Owned(text), ..Self::bare(250, "") }
+    }
+
     /// `250 2.0.0 queued as <id>`: the message is durable.
     #[must_use]
     pub fn queued(id: MailId) -> Self {
@@ -101,6 +106,11 @@ impl Reply {
     #[must_use]
     pub fn is_positive(&self) -> bool {
         self.code < 400
+    }
+
+    /// Whether the connection closes behind it (RFC 5321 section 3.8).
+    pub(crate) fn closes(&self) -> bool {
+        self.code == 421
     }
 
     fn temporary(self) -> Self {
