@@ -13,8 +13,12 @@ use std::path::Path;
 use std::sync::Arc;
 
 mod real;
+#[cfg(feature = "simulation")]
+mod simulated;
 
 pub use real::RealDisk;
+#[cfg(feature = "simulation")]
+pub use simulated::{Chance, Counts, Faults, SimDisk};
 
 /// A directory on some file system, or something that behaves like one.
 pub trait Disk: Send + Sync + 'static {
