@@ -1,1 +1,42 @@
-//! Layers of settings.
+//! Layers of settings, read key by key, with the place of every value and of every fault.
+//!
+//! ```text
+//! built-in < mailsensor.toml < conf.d/*.toml < runtime.toml < MAILSENSOR__SMTP__ENABLED     Sources, later ones win
+//!                                  |
+//!                               Reader --- table("smtp") --- boolean(key, default), read(key, form, default), ...
+//!                                  |                              typed values for the section that asks
+//!                               finish()
+//!                              /        \
+//!                          Shown        Faults         each value with its origin | every fault with its place
+//! ```
+//!
+//! A section of the program asks for its keys and gets typed values. In doing so it says what each key means,
+//! so that `config show`, a commented file of all defaults and the check for unknown keys follow from the
+//! code that reads, and cannot disagree with it.
+//!
+//! Promised: all faults of all sources are found in one go, syntax included; each has file, line and column;
+//! a key that nobody asked for is a fault. Where a value is faulty the default stands in, so that reading
+//! goes on, but [`Reader::finish`] gives no settings then: whole or not at all.
+//!
+//! Left out on purpose: no files are opened and no variables are read here (texts are arguments), and no
+//! section is known.
+
+mod excerpt;
+mod fault;
+mod form;
+mod key;
+mod ledger;
+mod reader;
+mod shown;
+mod source;
+mod table;
+mod tree;
+mod unknown;
+
+pub use fault::{Fault, Faults, Position};
+pub use form::Form;
+pub use key::{Key, Kind, Reload};
+pub use reader::Reader;
+pub use shown::{Record, Section, Shown};
+pub use source::{Origin, SOURCE_OCTETS_MAX, Source};
+pub use table::{ItemFault, Table};

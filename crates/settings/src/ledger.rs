@@ -1,0 +1,131 @@
+//! What is written down while settings are read: sections, their keys, and faults.
+
+use std::collections::{BTreeMap, HashMap};
+use std::ops::Range;
+
+use crate::fault::{Fault, Faults, Position};
+use crate::shown::{Record, Section};
+use crate::source::Source;
+
+/// Where a fault is: the index of its source and a span of that source's text.
+#[derive(Clone, Debug)]
+pub(crate) struct Place {
+    pub(crate) source: usize,
+    pub(crate) span: Range<usize>,
+}
+
+/// A fault before its line and column are known.
+#[derive(Debug)]
+pub(crate) struct Finding {
+    pub(crate) place: Option<Place>,
+    pub(crate) key: String,
+    pub(crate) message: String,
+    pub(crate) expected: Option<String>,
+    /// The line may hold a secret.
+    pub(crate) secret: bool,
+}
+
+/// The keys that are asked for in one kind of table, all elements of an array of tables together.
+pub(crate) type KnownKeys = BTreeMap<&'static str, Member>;
+
+/// What a key of a table is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Member {
+    Value,
+    Table,
+    Tables,
+}
+
+#[derive(Debug, Default)]
+pub(crate) struct Ledger {
+    /// Sections in the order in which they were first asked for.
+    pub(crate) sections: Vec<Section>,
+    section_at: HashMap<String, usize>,
+    /// By the pattern of the table's path, such as `smtp.listener[]`.
+    pub(crate) known: BTreeMap<String, KnownKeys>,
+    findings: Vec<Finding>,
+}
+
+impl Ledger {
+    pub(crate) fn open_section(&mut self, path: &str, doc: &'static str) {
+        if !self.section_at.contains_key(path) {
+            self.section_at.insert(path.to_owned(), self.sections.len());
+            self.sections.push(Section { path: path.to_owned(), doc, records: Vec::new() });
+        }
+    }
+
+    pub(crate) fn record(&mut self, section: &str, record: Record) {
+        let at = *self.section_at.get(section).expect("a table opens its section");
+        self.sections[at].records.push(record);
+    }
+
+    pub(crate) fn know(&mut self, pattern: &str, name: &'static str, member: Member) {
+        self.known.entry(pattern.to_owned()).or_default().insert(name, member);
+    }
+
+    pub(crate) fn find(&mut self, finding: Finding) {
+        self.findings.push(finding);
+    }
+
+    /// The faults of the sources' syntax and of what was read from them, if any.
+    pub(crate) fn into_faults(self, sources: &[Source]) -> Option<Faults> {
+        let mut findings = damage(sources);
+        let damaged: Vec<(usize, usize)> =
+            findings.iter().filter_map(|finding| line(finding, sources)).collect();
+        // What stands on a line that is not even TOML was guessed by the parser.
+        let is_sound = |finding: &Finding| {
+            line(finding, sources).is_none_or(|line| damaged.binary_search(&line).is_err())
+        };
+        findings.extend(self.findings.into_iter().filter(is_sound));
+        findings.sort_by_key(|finding| match &finding.place {
+            Some(place) => (place.source, place.span.start),
+            None => (usize::MAX, 0),
+        });
+        let faults = located(findings, sources);
+        if faults.is_empty() { None } else { Some(Faults(faults)) }
+    }
+}
+
+/// One finding for each line that is damaged: what follows on the same line follows from it.
+fn damage(sources: &[Source]) -> Vec<Finding> {
+    let mut findings = Vec::new();
+    for (index, source) in sources.iter().enumerate() {
+        let mut damage: Vec<_> = source.damage.iter().collect();
+        damage.sort_by_key(|damage| damage.span.start);
+        damage.dedup_by_key(|damage| source.line(damage.span.start));
+        findings.extend(damage.into_iter().map(|damage| Finding {
+            place: Some(Place { source: index, span: damage.span.clone() }),
+            key: String::new(),
+            message: damage.message.clone(),
+            expected: None,
+            secret: false,
+        }));
+    }
+    findings
+}
+
+fn line(finding: &Finding, sources: &[Source]) -> Option<(usize, usize)> {
+    let place = finding.place.as_ref()?;
+    Some((place.source, sources[place.source].line(place.span.start)))
+}
+
+fn located(findings: Vec<Finding>, sources: &[Source]) -> Vec<Fault> {
+    let mut last: Option<(usize, usize, Position)> = None;
+    findings
+        .into_iter()
+        .map(|finding| {
+            let Finding { place, key, message, expected, secret } = finding;
+            let mut fault = Fault { source: None, position: None, key, message, expected, excerpt: None };
+            let Some(Place { source: index, span }) = place else { return fault };
+            let source = &sources[index];
+            let before = last.filter(|(source, ..)| *source == index).map(|(_, at, position)| (at, position));
+            fault.source = Some(source.shared_name());
+            if let Some((start, position, excerpt)) = source.place(&span, before) {
+                last = Some((index, start, position));
+                fault.position = Some(position);
+                fault.excerpt = (!secret).then_some(excerpt);
+            }
+            fault
+        })
+        .collect()
+}

@@ -1,0 +1,223 @@
+//! One source of settings: a file, an environment variable or what is built in.
+
+use std::fmt;
+use std::ops::Range;
+use std::sync::Arc;
+
+use toml::de::{DeTable, DeValue};
+
+use crate::excerpt::Excerpt;
+use crate::fault::Position;
+use crate::tree::{self, Entry, Node, Tree, Value};
+
+/// The largest source, in octets: lists of 100,000 entries fit several times.
+pub const SOURCE_OCTETS_MAX: usize = 16 * 1024 * 1024;
+
+/// The separator of a key's parts in the name of an environment variable.
+const SEPARATOR: &str = "__";
+
+const BYTE_ORDER_MARK: char = '\u{feff}';
+
+/// Where a value comes from.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Origin {
+    /// No source sets it, or only what is built in does.
+    Default,
+    /// A file.
+    File {
+        /// The file's name as the caller gave it.
+        name: Arc<str>,
+        /// The line of the value.
+        line: usize,
+    },
+    /// An environment variable.
+    Environment {
+        /// Its name.
+        variable: Arc<str>,
+    },
+}
+
+impl fmt::Display for Origin {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Default => f.write_str("default"),
+            Self::File { name, line } => write!(f, "{name}:{line}"),
+            Self::Environment { variable } => f.write_str(variable),
+        }
+    }
+}
+
+/// One source of settings, taken apart as far as it can be.
+#[derive(Debug)]
+pub struct Source {
+    name: Arc<str>,
+    medium: Medium,
+    text: String,
+    line_starts: Vec<usize>,
+    root: Tree,
+    pub(crate) damage: Vec<Damage>,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Medium {
+    BuiltIn,
+    File,
+    Environment,
+}
+
+/// A fault of a source that is not about any key.
+#[derive(Debug)]
+pub(crate) struct Damage {
+    pub(crate) span: Range<usize>,
+    pub(crate) message: String,
+}
+
+impl Source {
+    /// Settings that are part of the program. Their origin is shown as "default".
+    #[must_use]
+    pub fn built_in(text: &str) -> Self {
+        Self::from_toml("built-in settings", Medium::BuiltIn, text.to_owned())
+    }
+
+    /// A file's octets. A byte order mark and Windows line ends are fine; what is not UTF-8 is a fault.
+    #[must_use]
+    pub fn file(name: &str, octets: impl Into<Vec<u8>>) -> Self {
+        let octets = octets.into();
+        if octets.len() > SOURCE_OCTETS_MAX {
+            let message = format!("the file has {} octets, more than {SOURCE_OCTETS_MAX}", octets.len());
+            return Self::damaged(name, String::new(), Damage { span: 0..0, message });
+        }
+        match String::from_utf8(octets) {
+            Ok(text) => Self::from_toml(name, Medium::File, without_mark(text)),
+            Err(error) => {
+                let at = error.utf8_error().valid_up_to();
+                // Everything before the bad octet is the same in the lossy text, so its place is, too.
+                let text = String::from_utf8_lossy(error.as_bytes()).into_owned();
+                let message = "not UTF-8".to_owned();
+                Self::damaged(
+                    name,
+                    text,
+                    Damage { span: at..at + char::REPLACEMENT_CHARACTER.len_utf8(), message },
+                )
+            }
+        }
+    }
+
+    /// The variables whose names begin with `prefix` and two underscores, one source each.
+    ///
+    /// `MAILSENSOR__SMTP__ENABLED` sets `smtp.enabled`. A value is read as TOML where it is TOML, else as a
+    /// string; a list may also be written with commas.
+    #[must_use]
+    pub fn environment(prefix: &str, variables: impl IntoIterator<Item = (String, String)>) -> Vec<Self> {
+        let mut variables: Vec<_> = variables.into_iter().collect();
+        variables.sort_unstable();
+        let key = |name: &str| Some(name.strip_prefix(prefix)?.strip_prefix(SEPARATOR)?.to_ascii_lowercase());
+        variables
+            .into_iter()
+            .filter_map(|(name, value)| key(&name).map(|key| Self::variable(&name, &key, value)))
+            .collect()
+    }
+
+    fn variable(name: &str, key: &str, text: String) -> Self {
+        let node = DeValue::parse(&text)
+            .map(Node::new)
+            .unwrap_or_else(|_| Node { span: 0..text.len(), value: Value::Text(text.clone()) });
+        let root = key.rsplit(SEPARATOR).fold(node, |node, part| {
+            let entry = Entry { key_span: 0..0, node };
+            Node { span: 0..0, value: Value::Table(Tree::from([(part.to_owned(), entry)])) }
+        });
+        let Value::Table(root) = root.value else { unreachable!("a key has at least one part") };
+        Self { root, ..Self::empty(name, Medium::Environment, text) }
+    }
+
+    fn from_toml(name: &str, medium: Medium, text: String) -> Self {
+        let (table, errors) = DeTable::parse_recoverable(&text);
+        let root = tree::tree(table.into_inner());
+        let end = text.len();
+        let damage = errors.into_iter().map(|error| Damage {
+            span: error.span().unwrap_or(end..end),
+            message: error.message().to_owned(),
+        });
+        let damage = damage.collect();
+        Self { root, damage, ..Self::empty(name, medium, text) }
+    }
+
+    fn damaged(name: &str, text: String, damage: Damage) -> Self {
+        Self { damage: vec![damage], ..Self::empty(name, Medium::File, text) }
+    }
+
+    fn empty(name: &str, medium: Medium, text: String) -> Self {
+        let line_starts = std::iter::once(0).chain(text.match_indices('\n').map(|(at, _)| at + 1)).collect();
+        Self { name: name.into(), medium, text, line_starts, root: Tree::new(), damage: Vec::new() }
+    }
+
+    /// Whether the source says nothing at all: what a file that was cut off by a full disk looks like.
+    #[must_use]
+    pub fn is_empty(&self) -> bool {
+        self.root.is_empty() && self.damage.is_empty()
+    }
+
+    /// The name as the caller gave it.
+    #[must_use]
+    pub fn name(&self) -> &str {
+        &self.name
+    }
+
+    pub(crate) fn shared_name(&self) -> Arc<str> {
+        Arc::clone(&self.name)
+    }
+
+    pub(crate) fn root(&self) -> &Tree {
+        &self.root
+    }
+
+    /// The part of the text at `span`, for values whose type the environment leaves open.
+    pub(crate) fn raw(&self, span: Range<usize>) -> Option<&str> {
+        (self.medium == Medium::Environment).then(|| self.text.get(span)).flatten()
+    }
+
+    pub(crate) fn origin(&self, at: usize) -> Origin {
+        match self.medium {
+            Medium::BuiltIn => Origin::Default,
+            Medium::File => Origin::File { name: self.shared_name(), line: self.line(at) },
+            Medium::Environment => Origin::Environment { variable: self.shared_name() },
+        }
+    }
+
+    /// The line that holds the octet at `at`, counted from 1.
+    pub(crate) fn line(&self, at: usize) -> usize {
+        self.line_starts.partition_point(|start| *start <= at)
+    }
+
+    /// Start, position and excerpt of a span. A variable is one value and may be a secret: neither is shown.
+    ///
+    /// `last` is the place that was asked for before, with its answer: the faults of one long line are then
+    /// counted once through.
+    pub(crate) fn place(
+        &self,
+        span: &Range<usize>,
+        last: Option<(usize, Position)>,
+    ) -> Option<(usize, Position, Excerpt)> {
+        if self.medium == Medium::Environment {
+            return None;
+        }
+        let (start, end) =
+            (self.text.floor_char_boundary(span.start), self.text.floor_char_boundary(span.end));
+        let line = self.line(start);
+        let line_start = self.line_starts[line - 1];
+        let (counted_from, column) = match last {
+            Some((at, position)) if position.line == line && at <= start => (at, position.column),
+            Some(_) | None => (line_start, 1),
+        };
+        let column = column + self.text[counted_from..start].chars().count();
+        Some((start, Position { line, column }, Excerpt::new(&self.text, line_start, start, end)))
+    }
+}
+
+/// Editors on Windows put a byte order mark first; columns count from behind it.
+fn without_mark(mut text: String) -> String {
+    if text.starts_with(BYTE_ORDER_MARK) {
+        text.drain(..BYTE_ORDER_MARK.len_utf8());
+    }
+    text
+}

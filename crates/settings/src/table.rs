@@ -1,0 +1,442 @@
+//! A table of the settings, as the section that it belongs to reads it.
+
+use std::fmt;
+use std::ops::{Range, RangeInclusive};
+
+use crate::form::Form;
+use crate::key::{Key, Kind};
+use crate::ledger::{Finding, Member, Place};
+use crate::reader::Reader;
+use crate::shown::Record;
+use crate::source::{Origin, Source};
+use crate::tree::{Entry, Node, Tree, Value, quoted, quoted_list};
+use crate::unknown::joined;
+
+/// A table of the settings: one path through all sources.
+///
+/// Each method that reads a key also records what the key means. A faulty value is noted and the default
+/// stands in for it.
+#[derive(Clone, Debug)]
+pub struct Table<'r> {
+    reader: &'r Reader,
+    /// As an administrator finds it: `smtp.listener[2]`.
+    path: String,
+    /// The path of the kind of table: `smtp.listener[]`.
+    pattern: String,
+    layers: Vec<Layer<'r>>,
+}
+
+/// What one source says about a table.
+#[derive(Clone, Debug)]
+struct Layer<'r> {
+    source: usize,
+    /// The line `[smtp]`, or the key where dots or an inline table stand for one.
+    header: Range<usize>,
+    tree: &'r Tree,
+}
+
+/// A fault of one element of a list.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct ItemFault {
+    /// The element, counted from 0.
+    pub index: usize,
+    /// What is wrong with it, and what may have been meant.
+    pub message: String,
+}
+
+/// Why a value is not taken, and the part of it that is to blame.
+struct Misfit {
+    span: Range<usize>,
+    /// The element of a list, counted from 0.
+    index: Option<usize>,
+    message: String,
+}
+
+/// A value that is taken, as typed and as TOML.
+struct Taken<T> {
+    value: T,
+    text: String,
+    origin: Origin,
+}
+
+impl<'r> Table<'r> {
+    pub(crate) fn root(reader: &'r Reader) -> Self {
+        let layer = |(source, text): (usize, &'r Source)| Layer { source, header: 0..0, tree: text.root() };
+        let layers = reader.sources.iter().enumerate().map(layer).collect();
+        Self::open(reader, String::new(), String::new(), layers, "")
+    }
+
+    fn open(
+        reader: &'r Reader,
+        path: String,
+        pattern: String,
+        layers: Vec<Layer<'r>>,
+        doc: &'static str,
+    ) -> Self {
+        reader.ledger.borrow_mut().open_section(&path, doc);
+        Self { reader, path, pattern, layers }
+    }
+
+    /// Whether this table stands for those that may be, read once so that their keys are known.
+    fn is_template(&self) -> bool {
+        self.path.contains("[]")
+    }
+
+    /// The path of the table, such as `smtp.listener[2]`; empty for the root.
+    #[must_use]
+    pub fn path(&self) -> &str {
+        &self.path
+    }
+
+    /// Whether any source has this table.
+    #[must_use]
+    pub fn is_present(&self) -> bool {
+        !self.layers.is_empty()
+    }
+
+    /// A table of this table.
+    #[must_use]
+    pub fn table(&self, name: &'static str, doc: &'static str) -> Self {
+        self.know(name, Member::Table);
+        let mut layers = Vec::new();
+        for (source, entry) in self.entries(name) {
+            match &entry.node.value {
+                Value::Table(tree) => layers.push(Layer { source, header: entry.node.span.clone(), tree }),
+                value @ (Value::Text(_)
+                | Value::Integer(_)
+                | Value::Boolean(_)
+                | Value::List(_)
+                | Value::Other(_)) => {
+                    self.find_kind(name, source, entry, value, format!("a table, [{}]", self.path_of(name)));
+                }
+            }
+        }
+        Self::open(self.reader, self.path_of(name), joined(&self.pattern, name), layers, doc)
+    }
+
+    /// An array of tables, from the last source that has it.
+    ///
+    /// `read` reads one element; `None` leaves it out. It also reads an element that does not exist, so that
+    /// the keys of an array without elements are known; what it gives then is dropped.
+    pub fn tables<T>(
+        &self,
+        name: &'static str,
+        doc: &'static str,
+        mut read: impl FnMut(&Table<'_>) -> Option<T>,
+    ) -> Vec<T> {
+        self.know(name, Member::Tables);
+        let pattern = format!("{}[]", joined(&self.pattern, name));
+        let template_path = format!("{}[]", self.path_of(name));
+        read(&Self::open(self.reader, template_path, pattern.clone(), Vec::new(), doc));
+        let mut elements = Vec::new();
+        for (source, entry) in self.entries(name) {
+            elements = self.elements(name, source, entry);
+        }
+        let open = |(index, layer): (usize, Layer<'r>)| {
+            let path = format!("{}[{}]", self.path_of(name), index + 1);
+            read(&Self::open(self.reader, path, pattern.clone(), vec![layer], doc))
+        };
+        elements.into_iter().enumerate().filter_map(open).collect()
+    }
+
+    fn elements(&self, name: &str, source: usize, entry: &'r Entry) -> Vec<Layer<'r>> {
+        let expected = || format!("an array of tables, [[{}]]", self.path_of(name));
+        let Value::List(nodes) = &entry.node.value else {
+            self.find_kind(name, source, entry, &entry.node.value, expected());
+            return Vec::new();
+        };
+        let layer = |node: &'r Node| match &node.value {
+            Value::Table(tree) => Some(Layer { source, header: node.span.clone(), tree }),
+            value @ (Value::Text(_)
+            | Value::Integer(_)
+            | Value::Boolean(_)
+            | Value::List(_)
+            | Value::Other(_)) => {
+                self.find(Finding {
+                    place: Some(Place { source, span: node.span.clone() }),
+                    key: self.path_of(name),
+                    message: format!("holds {}", value.describe()),
+                    expected: Some(expected()),
+                    secret: false,
+                });
+                None
+            }
+        };
+        nodes.iter().filter_map(layer).collect()
+    }
+
+    /// Reads `true` or `false`.
+    #[must_use]
+    pub fn boolean(&self, key: Key, default: bool) -> bool {
+        let convert = |_: &Source, node: &Node| match node.value {
+            Value::Boolean(flag) => Ok((flag, flag.to_string())),
+            Value::Text(_) | Value::Integer(_) | Value::List(_) | Value::Table(_) | Value::Other(_) => {
+                Err(vec![Misfit::kind(node)])
+            }
+        };
+        self.value(key, &Kind::Boolean, Some(default.to_string()), convert).unwrap_or(default)
+    }
+
+    /// Reads a whole number within a range that fits an `i64`, as TOML's numbers do.
+    ///
+    /// # Panics
+    /// If a bound of the range does not fit: a mistake of the program.
+    #[must_use]
+    pub fn integer<T>(&self, key: Key, default: T, range: RangeInclusive<T>) -> T
+    where
+        T: Copy + fmt::Display + TryFrom<i64> + TryInto<i64>,
+    {
+        let bound = |bound: T| bound.try_into().ok().expect("a bound of a setting fits an i64");
+        let (min, max) = (bound(*range.start()), bound(*range.end()));
+        let convert = |_: &Source, node: &Node| match node.value {
+            Value::Integer(number) if (min..=max).contains(&number) => T::try_from(number)
+                .map(|value| (value, number.to_string()))
+                .map_err(|_| vec![Misfit::new(node, "out of range")]),
+            Value::Integer(_) => Err(vec![Misfit::new(node, "out of range")]),
+            Value::Text(_) | Value::Boolean(_) | Value::List(_) | Value::Table(_) | Value::Other(_) => {
+                Err(vec![Misfit::kind(node)])
+            }
+        };
+        self.value(key, &Kind::Integer { min, max }, Some(default.to_string()), convert).unwrap_or(default)
+    }
+
+    /// Reads a string of some form. The default is typed like a value.
+    ///
+    /// # Panics
+    /// If the default does not have the form: a mistake of the program.
+    #[must_use]
+    pub fn read<T: 'static>(&self, key: Key, form: &Form<T>, default: &str) -> T {
+        let taken =
+            self.value(key, form.kind(), Some(quoted(default)), |source, node| text(form, source, node));
+        taken.unwrap_or_else(|| {
+            form.parse(default).unwrap_or_else(|why| panic!("default of {}: {why}", self.path_of(key.name)))
+        })
+    }
+
+    /// Reads a string of some form that may be missing.
+    #[must_use]
+    pub fn optional<T: 'static>(&self, key: Key, form: &Form<T>) -> Option<T> {
+        self.value(key, form.kind(), None, |source, node| text(form, source, node))
+    }
+
+    /// Reads a string of some form that must be set.
+    #[must_use]
+    pub fn required<T: 'static>(&self, key: Key, form: &Form<T>) -> Option<T> {
+        let taken = self.value(key, form.kind(), None, |source, node| text(form, source, node));
+        if self.entries(key.name).next().is_none() {
+            self.find_missing(key, form.kind());
+        }
+        taken
+    }
+
+    /// Reads an array of strings that is empty by default. `expected` is what it is, such as `a list of names`;
+    /// `parse` gives a fault for each element that cannot be used.
+    #[must_use]
+    pub fn list<T>(
+        &self,
+        key: Key,
+        expected: &'static str,
+        parse: impl Fn(&[&str]) -> Result<T, Vec<ItemFault>>,
+    ) -> T {
+        let default = quoted_list::<&str>(&[]);
+        let taken = self
+            .value(key, &Kind::List { expected }, Some(default), |source, node| list(source, node, &parse));
+        taken.unwrap_or_else(|| match parse(&[]) {
+            Ok(value) => value,
+            Err(_) => panic!("default of {}: the empty list is refused", self.path_of(key.name)),
+        })
+    }
+
+    /// Adds a fault that is found only by looking at several keys, at the value of one of them.
+    pub fn fault_at(&self, name: &str, message: impl Into<String>) {
+        self.find(Finding {
+            place: self.place_of(name),
+            key: self.path_of(name),
+            message: message.into(),
+            expected: None,
+            // Whoever calls this may speak of a secret; nobody needs its line to find it.
+            secret: self.is_secret(name),
+        });
+    }
+
+    /// Reads a key from each source that sets it, records it and gives the value of the last one.
+    fn value<T>(
+        &self,
+        key: Key,
+        kind: &Kind,
+        default: Option<String>,
+        convert: impl Fn(&Source, &Node) -> Result<(T, String), Vec<Misfit>>,
+    ) -> Option<T> {
+        self.know(key.name, Member::Value);
+        let mut taken = None;
+        for (index, entry) in self.entries(key.name) {
+            let source = &self.reader.sources[index];
+            taken = match convert(source, &entry.node) {
+                Ok((value, text)) => {
+                    Some(Taken { value, text, origin: source.origin(entry.node.span.start) })
+                }
+                Err(misfits) => {
+                    misfits.into_iter().for_each(|misfit| self.find_misfit(key, kind, index, misfit));
+                    None
+                }
+            };
+        }
+        let (value, text, origin) = match taken {
+            Some(Taken { value, text, origin }) => (Some(value), Some(text), origin),
+            None => (None, default.clone(), Origin::Default),
+        };
+        let path = self.path_of(key.name);
+        let record = Record::new(path, key, kind.clone(), default, text, origin);
+        self.reader.ledger.borrow_mut().record(&self.path, record);
+        value
+    }
+
+    fn entries(&self, name: &str) -> impl Iterator<Item = (usize, &'r Entry)> {
+        self.layers.iter().filter_map(move |layer| layer.tree.get(name).map(|entry| (layer.source, entry)))
+    }
+
+    fn path_of(&self, name: &str) -> String {
+        joined(&self.path, name)
+    }
+
+    /// The value of a key, or where it would stand.
+    fn place_of(&self, name: &str) -> Option<Place> {
+        let value = self.entries(name).last().map(|(source, entry)| (source, entry.node.span.clone()));
+        let header = || {
+            self.layers
+                .last()
+                .filter(|_| !self.path.is_empty())
+                .map(|layer| (layer.source, layer.header.clone()))
+        };
+        value.or_else(header).map(|(source, span)| Place { source, span })
+    }
+
+    fn is_secret(&self, name: &str) -> bool {
+        let ledger = self.reader.ledger.borrow();
+        ledger
+            .sections
+            .iter()
+            .flat_map(|section| &section.records)
+            .any(|record| record.key.secret && record.path == self.path_of(name))
+    }
+
+    fn know(&self, name: &'static str, member: Member) {
+        self.reader.ledger.borrow_mut().know(&self.pattern, name, member);
+    }
+
+    fn find(&self, finding: Finding) {
+        if !self.is_template() {
+            self.reader.ledger.borrow_mut().find(finding);
+        }
+    }
+
+    fn find_misfit(&self, key: Key, kind: &Kind, source: usize, misfit: Misfit) {
+        let element = misfit.index.map_or(String::new(), |index| format!("[{}]", index + 1));
+        self.find(Finding {
+            place: Some(Place { source, span: misfit.span }),
+            key: self.path_of(key.name) + &element,
+            message: misfit.message,
+            expected: Some(kind.to_string()),
+            secret: key.secret,
+        });
+    }
+
+    fn find_missing(&self, key: Key, kind: &Kind) {
+        self.find(Finding {
+            place: self.place_of(key.name),
+            key: self.path_of(key.name),
+            message: "is missing".to_owned(),
+            expected: Some(kind.to_string()),
+            secret: false,
+        });
+    }
+
+    fn find_kind(&self, name: &str, source: usize, entry: &Entry, value: &Value, expected: String) {
+        self.find(Finding {
+            place: Some(Place { source, span: entry.key_span.clone() }),
+            key: self.path_of(name),
+            message: format!("is {}", value.describe()),
+            expected: Some(expected),
+            secret: false,
+        });
+    }
+}
+
+impl Misfit {
+    fn new(node: &Node, message: impl Into<String>) -> Self {
+        Self { span: node.span.clone(), index: None, message: message.into() }
+    }
+
+    fn kind(node: &Node) -> Self {
+        Self::new(node, format!("is {}", node.value.describe()))
+    }
+}
+
+/// A string value. What comes from the environment is a string where one is wanted.
+fn text<T: 'static>(form: &Form<T>, source: &Source, node: &Node) -> Result<(T, String), Vec<Misfit>> {
+    let text = match &node.value {
+        Value::Text(text) => text.as_str(),
+        Value::Integer(_) | Value::Boolean(_) | Value::List(_) | Value::Table(_) | Value::Other(_) => {
+            source.raw(node.span.clone()).ok_or_else(|| vec![unquoted(node)])?
+        }
+    };
+    let value = form.parse(text).map_err(|why| vec![Misfit::new(node, why)])?;
+    Ok((value, quoted(text)))
+}
+
+fn unquoted(node: &Node) -> Misfit {
+    match node.value {
+        Value::Integer(number) => Misfit::new(node, format!("is a number; did you mean \"{number}\"?")),
+        Value::Text(_) | Value::Boolean(_) | Value::List(_) | Value::Table(_) | Value::Other(_) => {
+            Misfit::kind(node)
+        }
+    }
+}
+
+/// An array of strings. A string from the environment is one written with commas.
+fn list<T>(
+    source: &Source,
+    node: &Node,
+    parse: impl Fn(&[&str]) -> Result<T, Vec<ItemFault>>,
+) -> Result<(T, String), Vec<Misfit>> {
+    let spans: Vec<Range<usize>>;
+    let texts: Vec<&str> = match &node.value {
+        Value::List(nodes) => {
+            spans = nodes.iter().map(|node| node.span.clone()).collect();
+            strings(nodes)?
+        }
+        Value::Text(text) if source.raw(node.span.clone()).is_some() => {
+            let texts: Vec<&str> = text.split(',').map(str::trim).filter(|text| !text.is_empty()).collect();
+            spans = vec![node.span.clone(); texts.len()];
+            texts
+        }
+        Value::Text(text) => {
+            return Err(vec![Misfit::new(node, format!("is a string; did you mean [{}]?", quoted(text)))]);
+        }
+        Value::Integer(_) | Value::Boolean(_) | Value::Table(_) | Value::Other(_) => {
+            return Err(vec![Misfit::kind(node)]);
+        }
+    };
+    let misfit = |ItemFault { index, message }| Misfit {
+        span: spans.get(index).unwrap_or(&node.span).clone(),
+        index: Some(index),
+        message,
+    };
+    let value = parse(&texts).map_err(|faults| faults.into_iter().map(misfit).collect::<Vec<_>>())?;
+    Ok((value, quoted_list(&texts)))
+}
+
+/// The elements of an array, if all are strings.
+fn strings(nodes: &[Node]) -> Result<Vec<&str>, Vec<Misfit>> {
+    let (mut texts, mut misfits) = (Vec::with_capacity(nodes.len()), Vec::new());
+    for (index, node) in nodes.iter().enumerate() {
+        match &node.value {
+            Value::Text(text) => texts.push(text.as_str()),
+            Value::Integer(_) | Value::Boolean(_) | Value::List(_) | Value::Table(_) | Value::Other(_) => {
+                let message = format!("is {}; expected a string", node.value.describe());
+                misfits.push(Misfit { span: node.span.clone(), index: Some(index), message });
+            }
+        }
+    }
+    if misfits.is_empty() { Ok(texts) } else { Err(misfits) }
+}

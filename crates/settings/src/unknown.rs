@@ -1,0 +1,84 @@
+//! Keys that nobody asked for, and the names that they may have been meant to have.
+
+use crate::ledger::{Finding, Ledger, Member, Place};
+use crate::source::Source;
+use crate::tree::{Tree, Value};
+
+/// How many edits a name may be away from the one that was meant: one for each so many characters.
+const CHARACTERS_PER_EDIT: usize = 3;
+
+/// Notes each key and each table of the sources that is not known.
+pub(crate) fn check(sources: &[Source], ledger: &mut Ledger) {
+    let mut findings = Vec::new();
+    for (index, source) in sources.iter().enumerate() {
+        let mut walk = Walk { ledger, source: index, findings: &mut findings };
+        walk.table(source.root(), "", "");
+    }
+    findings.into_iter().for_each(|finding| ledger.find(finding));
+}
+
+struct Walk<'a> {
+    ledger: &'a Ledger,
+    source: usize,
+    findings: &'a mut Vec<Finding>,
+}
+
+impl Walk<'_> {
+    fn table(&mut self, tree: &Tree, path: &str, pattern: &str) {
+        for (name, entry) in tree {
+            let path = joined(path, name);
+            match (self.member(pattern, name), &entry.node.value) {
+                (None, _) => self.findings.push(Finding {
+                    place: Some(Place { source: self.source, span: entry.key_span.clone() }),
+                    message: self.message(pattern, name),
+                    key: path,
+                    expected: None,
+                    secret: false,
+                }),
+                (Some(Member::Table), Value::Table(tree)) => self.table(tree, &path, &joined(pattern, name)),
+                (Some(Member::Tables), Value::List(nodes)) => {
+                    let pattern = format!("{}[]", joined(pattern, name));
+                    for (index, node) in nodes.iter().enumerate() {
+                        if let Value::Table(tree) = &node.value {
+                            self.table(tree, &format!("{path}[{}]", index + 1), &pattern);
+                        }
+                    }
+                }
+                // Whoever asked for the key has seen what it is.
+                (Some(Member::Value | Member::Table | Member::Tables), _) => {}
+            }
+        }
+    }
+
+    fn member(&self, pattern: &str, name: &str) -> Option<Member> {
+        self.ledger.known.get(pattern)?.get(name).copied()
+    }
+
+    fn message(&self, pattern: &str, name: &str) -> String {
+        let siblings = self.ledger.known.get(pattern);
+        let near = nearest(name, siblings.into_iter().flat_map(|keys| keys.keys().copied()));
+        let elsewhere = || {
+            let mut tables = self.ledger.known.iter();
+            tables.find(|(_, keys)| keys.contains_key(name)).map(|(pattern, _)| joined(pattern, name))
+        };
+        match near.map(str::to_owned).or_else(elsewhere) {
+            Some(meant) => format!("unknown key; did you mean {meant}?"),
+            None => "unknown key".to_owned(),
+        }
+    }
+}
+
+pub(crate) fn joined(path: &str, name: &str) -> String {
+    if path.is_empty() { name.to_owned() } else { format!("{path}.{name}") }
+}
+
+/// The candidate that `name` is a slip of the finger away from.
+pub(crate) fn nearest<'a>(name: &str, candidates: impl Iterator<Item = &'a str>) -> Option<&'a str> {
+    let name = name.to_lowercase().replace('-', "_");
+    let edits_max = (name.chars().count() / CHARACTERS_PER_EDIT).max(1);
+    candidates
+        .map(|candidate| (strsim::damerau_levenshtein(&name, candidate), candidate))
+        .filter(|(edits, _)| *edits <= edits_max)
+        .min()
+        .map(|(_, candidate)| candidate)
+}
