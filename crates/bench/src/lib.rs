@@ -1,0 +1,22 @@
+//! The measuring instruments of mailsensor.
+//!
+//! ```text
+//!   load ----- SMTP over loopback ----->  any peer: mailsensor, Postfix, smtp-sink, bare
+//!     |  corpus: what it sends              |
+//!     '-- meter: CPU of the peer's process tree, of itself, of the rest of the machine
+//!
+//!   bare   a server that does nothing but keep the promise: the yardstick
+//!   phys   what disk and loopback give when no mail is involved
+//! ```
+//!
+//! Every instrument stays on the loopback interface ([`Loopback`]), is bounded in time, and prints JSON.
+//! None of them is a product: [`bare`] trusts its clients, and [`load`] says what was answered, not why.
+
+pub mod bare;
+pub mod corpus;
+pub mod load;
+mod loopback;
+pub mod meter;
+pub mod phys;
+
+pub use loopback::{Loopback, LoopbackError};

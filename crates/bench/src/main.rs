@@ -1,0 +1,64 @@
+//! `sensor-bench`: one subcommand for each instrument; results go to standard output as JSON.
+
+use std::error::Error;
+use std::process::ExitCode;
+
+use clap::{Parser, Subcommand};
+use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
+use sensor_bench::{bare, corpus, load, phys};
+
+/// Measuring instruments for mail servers on this machine.
+#[derive(Parser)]
+#[command(version)]
+struct Arguments {
+    #[command(subcommand)]
+    instrument: Instrument,
+}
+
+#[derive(Subcommand)]
+enum Instrument {
+    /// Sends generated mail to a loopback address and prints rates and latencies.
+    Load(load::Options),
+    /// Serves SMTP with the least work that keeps, or discards, each message.
+    Bare(bare::Options),
+    /// Writes generated messages into a directory.
+    Corpus(corpus::Options),
+    /// Measures group commit and loopback without any mail.
+    Phys(phys::Options),
+}
+
+fn main() -> ExitCode {
+    match run(Arguments::parse().instrument) {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(error) => {
+            eprintln!("sensor-bench: {error}");
+            ExitCode::FAILURE
+        }
+    }
+}
+
+fn run(instrument: Instrument) -> Result<(), Box<dyn Error>> {
+    raise_descriptor_limit();
+    match instrument {
+        Instrument::Load(options) => print_line(&load::run(&options)?)?,
+        Instrument::Bare(options) => bare::run(&options, |address| println!("listening on {address}"))?,
+        Instrument::Corpus(options) => corpus::run(&options)?,
+        Instrument::Phys(options) => {
+            for result in phys::run(&options)? {
+                print_line(&result)?;
+            }
+        }
+    }
+    Ok(())
+}
+
+fn print_line(result: &impl serde::Serialize) -> serde_json::Result<()> {
+    println!("{}", serde_json::to_string(result)?);
+    Ok(())
+}
+
+/// Where the hard limit is too low for the connections asked for, connecting fails and is counted.
+fn raise_descriptor_limit() {
+    let limit = getrlimit(Resource::Nofile);
+    let _ = setrlimit(Resource::Nofile, Rlimit { current: limit.maximum, maximum: limit.maximum });
+}

@@ -1,0 +1,110 @@
+//! CPU time: of a process tree, of this process, of the whole machine.
+//!
+//! Linux only, read from `/proc`: no control group and no privilege is needed. The tree of a server is the
+//! process and all its descendants; what a descendant used that has ended already counts, because the kernel
+//! adds it to the parent that waited for it. A child that nobody waits for is missing.
+//! The kernel counts in ticks of 10 ms for each process, so a run should last some seconds.
+
+use std::fs;
+use std::time::{Duration, Instant};
+
+use serde::Serialize;
+
+mod stat;
+
+pub use stat::{HostCpu, TreeCpu};
+use stat::{ProcessStat, sum_tree};
+
+/// How often [`settle`] looks.
+const SETTLE_STEP: Duration = Duration::from_millis(250);
+/// A tree that used less than this in one step is idle: two ticks, or 8 % of a core.
+const SETTLE_SECONDS_OF_CPU: f64 = 0.02;
+
+/// The clock of all instruments.
+#[expect(clippy::disallowed_methods, reason = "measuring is what this crate is for")]
+#[must_use]
+pub fn now() -> Instant {
+    Instant::now()
+}
+
+/// CPU seconds that process `root` and its descendants have used; `None` when it does not run.
+#[must_use]
+pub fn tree(root: u32) -> Option<TreeCpu> {
+    let stats: Vec<_> =
+        fs::read_dir("/proc").ok()?.filter_map(|entry| read_stat(entry.ok()?.path())).collect();
+    sum_tree(root, &stats, ticks_per_second())
+}
+
+/// CPU seconds that this process has used.
+#[must_use]
+pub fn own() -> f64 {
+    read_stat("/proc/self".into()).map_or(0.0, |stat| stat.own_ticks() as f64 / ticks_per_second())
+}
+
+/// CPU seconds that all cores have used since boot.
+#[must_use]
+pub fn host() -> HostCpu {
+    let text = fs::read_to_string("/proc/stat").unwrap_or_default();
+    HostCpu::parse(&text, ticks_per_second()).unwrap_or_default()
+}
+
+/// Waits until the tree is idle, `longest` at most: its queue is worked off then. Returns how long it was
+/// busy.
+#[must_use]
+pub fn settle(root: u32, longest: Duration) -> Settled {
+    let start = now();
+    let mut last = tree(root);
+    while start.elapsed() < longest {
+        let step = now();
+        std::thread::sleep(SETTLE_STEP);
+        let next = tree(root);
+        if used_between(last, next) < SETTLE_SECONDS_OF_CPU {
+            return Settled { seconds: (step - start).as_secs_f64(), idle: true };
+        }
+        last = next;
+    }
+    Settled { seconds: start.elapsed().as_secs_f64(), idle: false }
+}
+
+/// What [`settle`] found.
+#[derive(Clone, Copy, Debug, Serialize)]
+pub struct Settled {
+    /// How long the tree was busy yet, in steps of 250 ms.
+    pub seconds: f64,
+    /// Whether it was idle at the end.
+    pub idle: bool,
+}
+
+fn used_between(before: Option<TreeCpu>, after: Option<TreeCpu>) -> f64 {
+    match (before, after) {
+        (Some(before), Some(after)) => after.total() - before.total(),
+        // A server that is gone does no more work.
+        (None, _) | (_, None) => 0.0,
+    }
+}
+
+fn read_stat(process: std::path::PathBuf) -> Option<ProcessStat> {
+    ProcessStat::parse(&fs::read_to_string(process.join("stat")).ok()?)
+}
+
+fn ticks_per_second() -> f64 {
+    rustix::param::clock_ticks_per_second() as f64
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn this_process_is_a_tree_and_one_that_never_was_is_none() {
+        assert!(tree(std::process::id()).is_some_and(|tree| tree.processes >= 1));
+        assert!(tree(u32::MAX).is_none());
+        assert!(host().busy > 0.0);
+    }
+
+    #[test]
+    fn a_server_that_is_gone_has_settled() {
+        let settled = settle(u32::MAX, Duration::from_secs(60));
+        assert!(settled.idle);
+    }
+}
