@@ -130,7 +130,8 @@ fn write_lines(received: &Receiver<Vec<u8>>, dropped: &AtomicU64) {
         }
         let lost = dropped.swap(0, Ordering::Relaxed);
         if lost > 0 {
-            let _ = writeln!(batch, "{{\"level\":\"WARN\",\"message\":\"log lines dropped\",\"count\":{lost}}}");
+            let _ =
+                writeln!(batch, "{{\"level\":\"WARN\",\"message\":\"log lines dropped\",\"count\":{lost}}}");
         }
         // Where standard error cannot be written there is nobody to tell.
         let _ = io::stderr().write_all(&batch);

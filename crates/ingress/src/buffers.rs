@@ -18,12 +18,12 @@ thread_local! {
 
 /// A buffer of [`READ_OCTETS`]. What it holds when taken is left over from somebody else: only what was
 /// read into it may be looked at.
-pub struct ReadBuffer(Box<[u8]>);
+pub(crate) struct ReadBuffer(Box<[u8]>);
 
 impl ReadBuffer {
     /// A free buffer of this thread, or a new one.
     #[must_use]
-    pub fn take() -> Self {
+    pub(crate) fn take() -> Self {
         let free = FREE.with_borrow_mut(Vec::pop);
         Self(free.unwrap_or_else(|| vec![0; READ_OCTETS].into_boxed_slice()))
     }

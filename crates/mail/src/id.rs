@@ -39,13 +39,6 @@ impl MailId {
         NodeId(u16::try_from((self.0 >> 48) & u128::from(NodeId::MAX)).expect("14 bits fit"))
     }
 
-    /// The time part that never repeats within one source: what a restarted source continues from.
-    #[must_use]
-    pub fn tick(self) -> u64 {
-        let sub_tick = u64::try_from((self.0 >> 64) & 0xfff).expect("12 bits fit");
-        (self.unix_millis() << SUB_TICK_BITS) | sub_tick
-    }
-
     /// The 16 octets, most significant first; they sort as the ids do.
     #[must_use]
     pub fn to_octets(self) -> [u8; 16] {
@@ -172,11 +165,6 @@ impl MailIds {
         Self { last_tick: AtomicU64::new(0), node, salt: salt & SALT_MASK }
     }
 
-    /// Continues after `id`, given by an earlier life of this node.
-    pub fn continue_after(&self, id: MailId) {
-        self.last_tick.fetch_max(id.tick(), Ordering::Relaxed);
-    }
-
     /// The next id, at `unix_millis` on the caller's clock.
     pub fn next(&self, unix_millis: u64) -> MailId {
         let now = unix_millis << SUB_TICK_BITS;
@@ -228,9 +216,6 @@ mod tests {
             assert!(next > last, "{next} after {last}");
             last = next;
         }
-        let reborn = MailIds::new(NodeId::default(), 1);
-        reborn.continue_after(last);
-        assert!(reborn.next(1_000).tick() > last.tick());
     }
 
     #[test]

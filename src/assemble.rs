@@ -1,0 +1,125 @@
+//! Puts a sensor together from its configuration. Names of all crates meet here.
+
+use std::path::Path;
+use std::sync::Arc;
+use std::sync::atomic::AtomicU64;
+
+use anyhow::Context;
+use sensor_archive::DirectoryArchive;
+use sensor_ingress::{Door, Intake, Interfaces, Listener, Security, Slots, TlsIdentity};
+use sensor_mail::{Envelope, MailIds};
+use sensor_pipeline::{Executor, Pipeline};
+use sensor_smtp::SessionConfig;
+use sensor_spool::{Clock, RealDisk, Recovery, Runner, Spool};
+use tokio_rustls::TlsAcceptor;
+
+use crate::config::{Config, advertised};
+
+/// A sensor that is ready to take mail.
+pub(crate) struct Node {
+    pub(crate) door: Arc<Door>,
+    pub(crate) listeners: Vec<Listener>,
+    pub(crate) pipeline: Arc<Pipeline>,
+    pub(crate) spool: Spool<Envelope>,
+    pub(crate) recovery: Recovery,
+    pub(crate) identity: Option<TlsIdentity>,
+}
+
+/// Opens everything that the configuration names. Must be called within a runtime.
+pub(crate) fn assemble(config: Config) -> anyhow::Result<Node> {
+    let clock: Clock = Arc::new(unix_millis);
+    let (spool, recovery) = open_spool(&config, &clock)?;
+    let archive_dir = &config.archive_dir;
+    let archive_disk = RealDisk::new(archive_dir)
+        .with_context(|| format!("cannot use the archive directory {}", archive_dir.display()))?;
+    let archive = Arc::new(DirectoryArchive::new(Arc::new(archive_disk)));
+    let pipeline = Pipeline::new(spool.clone(), archive, pipeline_options(&config), Arc::clone(&clock));
+    let identity = identity(&config)?;
+    let listeners = bind(&config, identity.as_ref())?;
+    let ids = MailIds::new(config.node, salt()?);
+    let intake = Intake::new(spool.clone(), ids, config.node, clock, config.spool.commit_deadline);
+    let door = Arc::new(Door {
+        intake,
+        rules: config.smtp.rules,
+        slots: Slots::new(config.smtp.slots),
+        interfaces: Interfaces::default(),
+        bare_newline: config.smtp.bare_newline,
+        addresses: config.log.addresses,
+        connections: AtomicU64::new(0),
+    });
+    Ok(Node { door, listeners, pipeline, spool, recovery, identity })
+}
+
+fn open_spool(config: &Config, clock: &Clock) -> anyhow::Result<(Spool<Envelope>, Recovery)> {
+    let directory = config.spool_dir();
+    let cannot = || format!("cannot use the spool in {}", directory.display());
+    let disk = RealDisk::new(&directory).with_context(cannot)?;
+    let options = sensor_spool::Options {
+        segment_octets: config.spool.segment,
+        reserve_octets: config.spool.reserve,
+        reserve_inodes: config.spool.reserve_inodes,
+        memory_octets: config.spool.memory,
+        clock: Arc::clone(clock),
+        ..sensor_spool::Options::default()
+    };
+    Spool::open(Arc::new(disk), options, Runner::Thread).with_context(cannot)
+}
+
+fn pipeline_options(config: &Config) -> sensor_pipeline::Options {
+    sensor_pipeline::Options {
+        paused: config.pipeline.paused,
+        workers: config.pipeline.workers,
+        group_messages_max: config.pipeline.group,
+        executor: Executor::Threads,
+    }
+}
+
+/// The certificate to show; none where no listener speaks TLS.
+pub(crate) fn identity(config: &Config) -> anyhow::Result<Option<TlsIdentity>> {
+    let speaks_tls = |listener: &crate::config::ListenerConfig| listener.security != Security::None;
+    if !config.smtp.listeners.iter().any(speaks_tls) {
+        return Ok(None);
+    }
+    let identity = match &config.smtp.certificate {
+        Some(files) => TlsIdentity::load(files),
+        None => TlsIdentity::self_signed(&config.tls_dir(), &config.hostname),
+    };
+    Ok(Some(identity.context("no certificate to show")?))
+}
+
+fn bind(config: &Config, identity: Option<&TlsIdentity>) -> anyhow::Result<Vec<Listener>> {
+    let mut listeners = Vec::new();
+    // Off: nothing listens, so that a sender behind round-robin DNS goes to the next address at once.
+    for listener in config.smtp.listeners.iter().filter(|_| config.smtp.rules.enabled) {
+        let session = Arc::new(SessionConfig {
+            hostname: config.hostname.as_str().into(),
+            size_max: advertised(&config.smtp.rules),
+            starttls: listener.security.starttls(),
+            limits: config.smtp.limits.clone(),
+            timeouts: config.smtp.timeouts.clone(),
+        });
+        let tls = identity.map(|identity| TlsAcceptor::from(identity.server_config()));
+        listeners.push(Listener::bind(&listener.name, listener.address, session, tls)?);
+    }
+    Ok(listeners)
+}
+
+fn salt() -> anyhow::Result<u64> {
+    let mut octets = [0; 8];
+    aws_lc_rs::rand::fill(&mut octets).ok().context("the system gives no random octets")?;
+    Ok(u64::from_ne_bytes(octets))
+}
+
+#[expect(clippy::disallowed_methods, reason = "the one clock of the program")]
+fn unix_millis() -> u64 {
+    let since = std::time::SystemTime::now().duration_since(std::time::UNIX_EPOCH).unwrap_or_default();
+    u64::try_from(since.as_millis()).unwrap_or(u64::MAX)
+}
+
+/// Whether a directory is held in memory: what it has synced is lost with the power.
+pub(crate) fn is_in_memory(directory: &Path) -> bool {
+    const TMPFS_MAGIC: i64 = 0x0102_1994;
+    let existing = directory.ancestors().find(|ancestor| ancestor.exists());
+    let status = existing.and_then(|existing| rustix::fs::statfs(existing).ok());
+    status.is_some_and(|status| i64::from(status.f_type) == TMPFS_MAGIC)
+}

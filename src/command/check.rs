@@ -1,0 +1,55 @@
+//! `mailsensor check`: every fault of the configuration at once, and what an administrator should know.
+
+use std::process::ExitCode;
+
+use sensor_ingress::{TlsIdentity, read_interfaces};
+use sensor_policy::ClientDefault;
+
+use super::{CONFIG_FAULTS, configured};
+use crate::assemble::is_in_memory;
+use crate::cli::Place;
+use crate::config::{Config, shown_path};
+
+pub(crate) fn check(place: &Place) -> anyhow::Result<ExitCode> {
+    let loaded = match configured(place)? {
+        Ok(loaded) => loaded,
+        Err(status) => return Ok(status),
+    };
+    // A certificate is a file of its own: what is wrong with it has no line in the configuration.
+    if let Some(files) = &loaded.config.smtp.certificate
+        && let Err(error) = TlsIdentity::load(files)
+    {
+        eprintln!("smtp.tls: {error}");
+        return Ok(ExitCode::from(CONFIG_FAULTS));
+    }
+    notes(&loaded.config);
+    match &loaded.file {
+        Some(file) => println!("{}: no faults", shown_path(file)),
+        None => println!("no file is read; the built-in defaults have no faults"),
+    }
+    Ok(ExitCode::SUCCESS)
+}
+
+fn notes(config: &Config) {
+    let rules = &config.smtp.rules;
+    println!("{}\n{}", rules.default_of_domains(), rules.default_of_clients());
+    let remote = config.smtp.listeners.iter().any(|listener| !listener.address.ip().is_loopback());
+    if rules.client_default() == ClientDefault::OwnSubnets && remote {
+        for interface in read_interfaces() {
+            println!("  {}: clients in {}", interface.name, interface.network());
+        }
+        println!(
+            "note: behind a proxy, NAT or load balancer every client seems to be the gateway: \
+             then list the clients in smtp.clients"
+        );
+    }
+    if !rules.enabled {
+        println!("note: smtp.enabled is false: nothing listens");
+    }
+    if config.pipeline.paused {
+        println!("note: pipeline.paused is true: mail stays in the spool");
+    }
+    if is_in_memory(&config.state_dir) {
+        println!("note: state_dir is in memory (tmpfs): mail does not outlive the power");
+    }
+}

@@ -1,0 +1,113 @@
+//! `mailsensor message`: reads mail back, from the archive or, before it is kept, from the spool.
+
+use std::io;
+use std::process::ExitCode;
+use std::sync::Arc;
+
+use anyhow::{Context, bail};
+use jiff::civil::Date;
+use sensor_archive::DirectoryArchive;
+use sensor_mail::{Envelope, MailId};
+use sensor_pipeline::Record;
+use sensor_spool::RealDisk;
+
+use super::spool::{self, write_body};
+use super::{configured, one_line, print};
+use crate::cli::{MessageCommand, Place};
+use crate::config::Config;
+
+pub(crate) fn message(place: &Place, command: &MessageCommand) -> anyhow::Result<ExitCode> {
+    let config = match configured(place)? {
+        Ok(loaded) => loaded.config,
+        Err(status) => return Ok(status),
+    };
+    match command {
+        MessageCommand::Ls { limit, day, json } => list(&config, *limit, *day, *json),
+        MessageCommand::Show { id } => show(&config, *id),
+        MessageCommand::Cat { id } => cat(&config, *id),
+    }
+}
+
+fn archive(config: &Config) -> anyhow::Result<Option<DirectoryArchive>> {
+    let directory = &config.archive_dir;
+    match RealDisk::existing(directory) {
+        Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(None),
+        Err(error) => Err(error).with_context(|| format!("cannot open {}", directory.display())),
+        Ok(disk) => Ok(Some(DirectoryArchive::new(Arc::new(disk)))),
+    }
+}
+
+fn list(config: &Config, limit: usize, day: Option<Date>, json: bool) -> anyhow::Result<ExitCode> {
+    let Some(archive) = archive(config)? else { return Ok(ExitCode::SUCCESS) };
+    let days = match day {
+        Some(day) => vec![day],
+        None => archive.days()?,
+    };
+    let mut ids = Vec::new();
+    for day in days {
+        ids.extend(archive.ids(day)?);
+        if ids.len() >= limit {
+            break;
+        }
+    }
+    ids.truncate(limit);
+    let mut unreadable = Vec::new();
+    let printed = print(|out| {
+        for id in ids {
+            match archive.find(id) {
+                Ok(Some(kept)) if json => writeln!(out, "{}", json_line(&kept.record)?)?,
+                Ok(Some(kept)) => writeln!(out, "{}", line(&kept.record))?,
+                Ok(None) => {}
+                Err(error) => unreadable.push(format!("{id}: {error}")),
+            }
+        }
+        Ok(())
+    })?;
+    if !unreadable.is_empty() {
+        bail!("records that cannot be read:\n{}", unreadable.join("\n"));
+    }
+    Ok(printed)
+}
+
+fn line(record: &Record) -> String {
+    let Record { envelope, description, .. } = record;
+    let to = envelope.recipients.first().map_or("", |recipient| recipient.path.as_str());
+    let (from, to) = (one_line(envelope.reverse_path.as_str(), 48), one_line(to, 48));
+    let subject = one_line(description.subject.as_deref().unwrap_or(""), 60);
+    let Envelope { id, arrival, octets, .. } = envelope;
+    format!("{id}  {arrival:.3}  {octets:>10}  <{from}> -> <{to}>  {subject}")
+}
+
+fn json_line(record: &Record) -> io::Result<String> {
+    serde_json::to_string(record).map_err(io::Error::other)
+}
+
+fn show(config: &Config, id: MailId) -> anyhow::Result<ExitCode> {
+    if let Some(archive) = archive(config)?
+        && let Some(kept) = archive.find(id)?
+    {
+        let shown = serde_json::to_string_pretty(&kept.record)?;
+        return print(|out| writeln!(out, "{shown}"));
+    }
+    let Some(spool) = spool::open(config)? else { bail!(not_found(config, id)) };
+    let Some((summary, _)) = spool::find(&spool, id)? else { bail!(not_found(config, id)) };
+    eprintln!("not kept yet: this is its envelope in the spool");
+    let shown = serde_json::to_string_pretty(&summary.header)?;
+    print(|out| writeln!(out, "{shown}"))
+}
+
+fn cat(config: &Config, id: MailId) -> anyhow::Result<ExitCode> {
+    if let Some(archive) = archive(config)?
+        && let Some(kept) = archive.find(id)?
+    {
+        kept.verify()?;
+        return print(|out| kept.write_to(out));
+    }
+    let Some(spool) = spool::open(config)? else { bail!(not_found(config, id)) };
+    let Some((_, body)) = spool::find(&spool, id)? else { bail!(not_found(config, id)) };
+    print(|out| write_body(&body, out))
+}
+
+fn not_found(config: &Config, id: MailId) -> String {
+    format!("{id} is neither in {} nor in {}", config.archive_dir.display(), config.spool_dir().display())
+}

@@ -1,0 +1,171 @@
+//! `mailsensor run`: takes mail until it is told to stop.
+
+use std::io::{self, Write};
+use std::process::ExitCode;
+
+use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
+use sensor_ingress::Phase;
+use sensor_spool::{Recovery, Status};
+use tokio::sync::watch;
+use tokio_util::sync::CancellationToken;
+use tokio_util::task::TaskTracker;
+
+use super::configured;
+use crate::assemble::{Node, assemble, is_in_memory};
+use crate::cli::Place;
+use crate::config::{Config, Loaded, shown_path};
+use crate::shutdown::{Running, Signals};
+
+pub(crate) fn run(place: &Place) -> anyhow::Result<ExitCode> {
+    let loaded = match configured(place)? {
+        Ok(loaded) => loaded,
+        Err(status) => return Ok(status),
+    };
+    let _log = crate::log::start(loaded.config.log.format, &loaded.config.log.level)?;
+    // Mail is for its owner and, at most, a group that may read the archive.
+    rustix::process::umask(rustix::fs::Mode::WGRP | rustix::fs::Mode::RWXO);
+    raise_descriptor_limit(loaded.config.smtp.slots.connections);
+    let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().thread_name("sensor").build()?;
+    runtime.block_on(serve(loaded))?;
+    Ok(ExitCode::SUCCESS)
+}
+
+async fn serve(loaded: Loaded) -> anyhow::Result<()> {
+    let mut signals = Signals::listen()?;
+    let deadline = loaded.config.drain_deadline;
+    let about = About::of(&loaded);
+    let node = assemble(loaded.config)?;
+    log_recovery(&node.recovery, &node.spool.status());
+    about.print(&node)?;
+    let running = start(node);
+    signals.end().await;
+    running.drain(deadline).await;
+    Ok(())
+}
+
+fn start(node: Node) -> Running {
+    let (phase, seen) = watch::channel(Phase::Open);
+    let accepting = CancellationToken::new();
+    let working = CancellationToken::new();
+    let sessions = TaskTracker::new();
+    for listener in node.listeners {
+        let door = std::sync::Arc::clone(&node.door);
+        sessions.spawn(listener.run(door, seen.clone(), sessions.clone(), accepting.clone()));
+    }
+    let pipeline = tokio::spawn(node.pipeline.run(working.clone()));
+    Running { accepting, phase, sessions, working, pipeline, spool: node.spool }
+}
+
+/// What is said at the start; taken from the configuration before it is used up.
+struct About {
+    config_file: Option<String>,
+    archive: String,
+    spool: String,
+    rules: String,
+    paused: bool,
+    in_memory: bool,
+}
+
+impl About {
+    fn of(loaded: &Loaded) -> Self {
+        let config = &loaded.config;
+        Self {
+            config_file: loaded.file.as_deref().map(shown_path),
+            archive: shown_path(&std::path::absolute(&config.archive_dir).unwrap_or_default()),
+            spool: shown_path(&std::path::absolute(config.spool_dir()).unwrap_or_default()),
+            rules: rules_line(config),
+            paused: config.pipeline.paused,
+            in_memory: is_in_memory(&config.state_dir),
+        }
+    }
+
+    /// For a person, and for whoever starts the sensor and waits for `ready`.
+    fn print(&self, node: &Node) -> io::Result<()> {
+        let mut out = io::stdout().lock();
+        let config =
+            self.config_file.as_deref().unwrap_or("built-in defaults (mailsensor config init prints a file)");
+        writeln!(out, "mailsensor {}, configuration: {config}", env!("CARGO_PKG_VERSION"))?;
+        for listener in &node.listeners {
+            writeln!(out, "listens on {} ({})", listener.address()?, listener.name())?;
+        }
+        if node.listeners.is_empty() {
+            writeln!(out, "listens nowhere: smtp.enabled is false")?;
+        }
+        if let Some(identity) = &node.identity {
+            writeln!(out, "shows the certificate with SHA-256 {}", identity.fingerprint())?;
+        }
+        writeln!(out, "takes {}", self.rules)?;
+        match self.paused {
+            true => writeln!(out, "leaves it in {}: pipeline.paused is true", self.spool)?,
+            false => writeln!(out, "keeps it in {}", self.archive)?,
+        }
+        if self.in_memory {
+            writeln!(out, "warning: that is in memory (tmpfs): mail does not outlive the power")?;
+        }
+        if let Some(listener) = node.listeners.first() {
+            let address = listener.address()?;
+            let host =
+                if address.ip().is_unspecified() { "127.0.0.1".into() } else { address.ip().to_string() };
+            let port = address.port();
+            writeln!(
+                out,
+                "try it: swaks --server {host} --port {port} --from ada@example.com --to bob@example.com"
+            )?;
+        }
+        writeln!(out, "ready")?;
+        out.flush()
+    }
+}
+
+fn rules_line(config: &Config) -> String {
+    let rules = &config.smtp.rules;
+    let size = match rules.size.octets() {
+        None => "of any size".to_owned(),
+        Some(octets) => format!("up to {octets} octets"),
+    };
+    format!("mail {size}; {}; {}", rules.default_of_domains(), rules.default_of_clients())
+}
+
+fn log_recovery(recovery: &Recovery, status: &Status) {
+    let Recovery { entries, segments, cut_octets, unconfirmed, interrupted, in_doubt, .. } = recovery;
+    tracing::info!(
+        entries,
+        segments,
+        cut_octets,
+        unconfirmed,
+        interrupted,
+        in_doubt,
+        set_aside = status.set_aside,
+        accepted = status.accepted,
+        "spool read"
+    );
+    if recovery.damaged_places > 0 || recovery.lost > 0 || !recovery.missing_segments.is_empty() {
+        tracing::error!(
+            places = recovery.damaged_places,
+            entries = recovery.damaged_entries,
+            lost = recovery.lost,
+            missing_segments = ?recovery.missing_segments,
+            "the spool is damaged: what could be read is kept, the rest is named here"
+        );
+    }
+}
+
+/// Descriptors that are not connections: segments, files being kept, listeners, the runtime's own.
+const OTHER_DESCRIPTORS: u64 = 256;
+
+/// Raises the soft limit as far as the hard one lets it, and says so where that is too little.
+fn raise_descriptor_limit(connections: u32) {
+    let Rlimit { current, maximum } = getrlimit(Resource::Nofile);
+    if setrlimit(Resource::Nofile, Rlimit { current: maximum, maximum }).is_err() {
+        tracing::warn!(soft = current, hard = maximum, "the limit of descriptors cannot be raised");
+    }
+    let have = getrlimit(Resource::Nofile).current.unwrap_or(u64::MAX);
+    let want = u64::from(connections) + OTHER_DESCRIPTORS;
+    if have < want {
+        tracing::warn!(
+            have,
+            want,
+            "fewer descriptors than smtp.limits.connections needs: raise the hard limit"
+        );
+    }
+}

@@ -1,0 +1,288 @@
+//! The configuration: every section, composed.
+//!
+//! Sources, later ones win: what is built in, the file, the environment (`MAILSENSOR__SMTP__ENABLED`), the
+//! command line. It is taken whole or not at all.
+
+mod smtp;
+
+use std::path::{Path, PathBuf};
+use std::time::Duration;
+
+use anyhow::Context;
+use sensor_ingress::AddressLog;
+use sensor_mail::NodeId;
+use sensor_policy::Octets;
+use sensor_settings::{Faults, Form, Key, Reader, Reload, Shown, Source, Table};
+
+use crate::cli::Place;
+use crate::log;
+pub(crate) use smtp::{ListenerConfig, Smtp, advertised};
+
+/// Read when no file is named and this one exists.
+const SYSTEM_FILE: &str = "/etc/mailsensor/mailsensor.toml";
+
+/// Everything that can be configured.
+#[derive(Debug)]
+pub(crate) struct Config {
+    pub(crate) state_dir: PathBuf,
+    pub(crate) hostname: String,
+    pub(crate) node: NodeId,
+    pub(crate) smtp: Smtp,
+    pub(crate) spool: Spool,
+    pub(crate) pipeline: Pipeline,
+    pub(crate) archive_dir: PathBuf,
+    pub(crate) log: Log,
+    pub(crate) drain_deadline: Duration,
+}
+
+#[derive(Debug)]
+pub(crate) struct Spool {
+    pub(crate) segment: u32,
+    pub(crate) reserve: u64,
+    pub(crate) reserve_inodes: u64,
+    pub(crate) memory: usize,
+    pub(crate) commit_deadline: Duration,
+}
+
+#[derive(Debug)]
+pub(crate) struct Pipeline {
+    pub(crate) paused: bool,
+    pub(crate) workers: usize,
+    pub(crate) group: usize,
+}
+
+#[derive(Debug)]
+pub(crate) struct Log {
+    pub(crate) format: log::Format,
+    pub(crate) level: String,
+    pub(crate) addresses: AddressLog,
+}
+
+/// A configuration with the records of what was read, for `config show`.
+#[derive(Debug)]
+pub(crate) struct Loaded {
+    pub(crate) config: Config,
+    pub(crate) shown: Shown,
+    /// The file it was read from.
+    pub(crate) file: Option<PathBuf>,
+}
+
+/// Reads the configuration of `place`.
+///
+/// # Errors
+/// When the file cannot be read, or every fault in it.
+pub(crate) fn load(place: &Place) -> anyhow::Result<Result<Loaded, Faults>> {
+    let file = place.config.clone().or_else(|| Some(PathBuf::from(SYSTEM_FILE)).filter(|file| file.exists()));
+    let mut sources = Vec::new();
+    if let Some(file) = &file {
+        let text = std::fs::read(file).with_context(|| format!("cannot read {}", file.display()))?;
+        sources.push(Source::file(&file.display().to_string(), text));
+    }
+    sources.extend(Source::environment("MAILSENSOR", std::env::vars()));
+    if let Some(directory) = &place.state_dir {
+        sources
+            .push(Source::file("--state-dir", format!("state_dir = {:?}", directory.display().to_string())));
+    }
+    let reader = Reader::new(sources);
+    let config = Config::read(&reader);
+    Ok(reader.finish().map(|shown| Loaded { config, shown, file }))
+}
+
+/// The commented configuration of all defaults.
+pub(crate) fn commented_defaults() -> String {
+    let reader = Reader::new(Vec::new());
+    Config::read(&reader);
+    reader.finish().expect("nothing was read that could be faulty").commented_defaults()
+}
+
+impl Config {
+    fn read(reader: &Reader) -> Self {
+        let root = reader.root();
+        let state_dir = root.read(STATE_DIR, &Form::path(), "./mailsensor-data");
+        let hostname =
+            root.optional(HOSTNAME, &Form::new("a host name", hostname)).unwrap_or_else(own_hostname);
+        let node = root.integer(NODE, 0, 0..=NodeId::MAX);
+        let smtp = Smtp::read(&reader.table("smtp", "What is taken by SMTP, and from whom."));
+        let spool = Spool::read(&reader.table("spool", "Where accepted mail waits until it is kept."));
+        let pipeline = Pipeline::read(&reader.table("pipeline", "What happens to accepted mail."));
+        let archive = reader.table("archive", "Where mail is kept.");
+        let archive_dir = archive.optional(ARCHIVE_DIRECTORY, &Form::path());
+        let log = Log::read(&reader.table("log", "What is logged, on standard error."));
+        let drain = reader.table("drain", "How the sensor goes down.");
+        Self {
+            archive_dir: archive_dir.unwrap_or_else(|| state_dir.join("archive")),
+            state_dir,
+            hostname,
+            node: NodeId::try_from(node).expect("the range is that of node numbers"),
+            smtp,
+            spool,
+            pipeline,
+            log,
+            drain_deadline: drain.read(DRAIN_DEADLINE, &duration(0, 3_600), "30s"),
+        }
+    }
+
+    pub(crate) fn spool_dir(&self) -> PathBuf {
+        self.state_dir.join("spool")
+    }
+
+    pub(crate) fn tls_dir(&self) -> PathBuf {
+        self.state_dir.join("tls")
+    }
+}
+
+const STATE_DIR: Key = Key::new(
+    "state_dir",
+    "The directory for everything that the sensor writes: spool, archive, certificate.\n\
+     On local storage that keeps what it has synced; a relative path starts at the working directory.",
+    Reload::Restart,
+);
+const HOSTNAME: Key = Key::new(
+    "hostname",
+    "The name in the greeting and in the self-signed certificate. Not set: the name of this host.",
+    Reload::Restart,
+);
+const NODE: Key = Key::new(
+    "node",
+    "The number of this sensor among those behind one name; part of every mail id.",
+    Reload::Restart,
+);
+const ARCHIVE_DIRECTORY: Key = Key::new(
+    "directory",
+    "The directory that mail is kept in, as YYYY/MM/DD/<mail id>.eml and .json (days in UTC).\n\
+     Not set: `archive` in the state directory.",
+    Reload::Restart,
+);
+const DRAIN_DEADLINE: Key = Key::new(
+    "deadline",
+    "How long transactions in progress may take to end when the sensor goes down.",
+    Reload::Restart,
+);
+
+impl Spool {
+    fn read(table: &Table<'_>) -> Self {
+        let segment = Form::new("a size from 64 KiB to 1 GiB, a multiple of 4 KiB", |text| {
+            let octets = size(text)?;
+            let fits = (64 << 10..=1 << 30).contains(&octets) && octets.is_multiple_of(4096);
+            if fits { Ok(u32::try_from(octets).expect("at most 1 GiB")) } else { Err("out of range".into()) }
+        });
+        Self {
+            segment: table.read(SEGMENT, &segment, "64 MiB"),
+            reserve: table.read(RESERVE, &Form::new("a size such as 1 GiB", size), "256 MiB"),
+            reserve_inodes: table.integer(RESERVE_INODES, 1_000, 0..=1 << 40),
+            memory: table.read(MEMORY, &Form::new("a size of at least 4 MiB", memory), "64 MiB"),
+            commit_deadline: table.read(COMMIT_DEADLINE, &duration(1, 600), "60s"),
+        }
+    }
+}
+
+const SEGMENT: Key = Key::new(
+    "segment_size",
+    "The size of a file of the spool. Two or three exist when there is nothing to do.",
+    Reload::Restart,
+);
+const RESERVE: Key = Key::new(
+    "reserve",
+    "Free space on the file system below which mail is answered 452, so that what was accepted\n\
+     can still be kept.",
+    Reload::Restart,
+);
+const RESERVE_INODES: Key = Key::new("reserve_inodes", "The same for free inodes.", Reload::Restart);
+const MEMORY: Key = Key::new(
+    "memory",
+    "Memory for the bodies of messages that are coming in, over all connections.\n\
+     Senders wait while it is in use.",
+    Reload::Restart,
+);
+const COMMIT_DEADLINE: Key = Key::new(
+    "commit_deadline",
+    "How long the storage may take to make a message durable; then the sender is told to come\n\
+     back (451) and the message is withdrawn.",
+    Reload::Restart,
+);
+
+impl Pipeline {
+    fn read(table: &Table<'_>) -> Self {
+        Self {
+            paused: table.boolean(PAUSED, false),
+            workers: table.integer(WORKERS, 2, 1..=64),
+            group: table.integer(GROUP, 256, 1..=4096),
+        }
+    }
+}
+
+const PAUSED: Key =
+    Key::new("paused", "Leave accepted mail in the spool. It waits there safely.", Reload::Restart);
+const WORKERS: Key = Key::new("workers", "Groups of messages that are kept at a time.", Reload::Restart);
+const GROUP: Key = Key::new(
+    "group",
+    "The most messages that are kept together, with one round of syncs.\n\
+     One costs at most 64 KiB of memory.",
+    Reload::Restart,
+);
+
+impl Log {
+    fn read(table: &Table<'_>) -> Self {
+        const FORMATS: &[(&str, log::Format)] =
+            &[("auto", log::Format::Auto), ("human", log::Format::Human), ("json", log::Format::Json)];
+        const ADDRESSES: &[(&str, AddressLog)] =
+            &[("full", AddressLog::Full), ("domain", AddressLog::Domain), ("none", AddressLog::None)];
+        const LEVELS: &[(&str, &str)] =
+            &[("error", "error"), ("warn", "warn"), ("info", "info"), ("debug", "debug"), ("trace", "trace")];
+        Self {
+            format: table.read(FORMAT, &Form::words(FORMATS), "auto"),
+            level: table.read(LEVEL, &Form::words(LEVELS), "info").to_owned(),
+            addresses: table.read(ADDRESSES_SHOWN, &Form::words(ADDRESSES), "full"),
+        }
+    }
+}
+
+const FORMAT: Key =
+    Key::new("format", "How lines look; auto is human on a terminal and json otherwise.", Reload::Restart);
+const LEVEL: Key = Key::new(
+    "level",
+    "The least that is logged. info has one line for each message; error needs a person.",
+    Reload::Restart,
+);
+const ADDRESSES_SHOWN: Key = Key::new(
+    "addresses",
+    "How much of envelope addresses is logged. Bodies and subjects never are.",
+    Reload::Restart,
+);
+
+fn duration(least_seconds: u64, most_seconds: u64) -> Form<Duration> {
+    Form::duration(Duration::from_secs(least_seconds)..=Duration::from_secs(most_seconds))
+}
+
+fn size(text: &str) -> Result<u64, String> {
+    Octets::parse(text).map(|octets| octets.count()).map_err(|fault| fault.to_string())
+}
+
+fn memory(text: &str) -> Result<usize, String> {
+    let octets = size(text)?;
+    if octets < 4 << 20 {
+        Err("too small".into())
+    } else {
+        usize::try_from(octets).map_err(|e| e.to_string())
+    }
+}
+
+fn hostname(text: &str) -> Result<String, String> {
+    let label = |label: &str| {
+        !label.is_empty()
+            && label.len() <= 63
+            && label.bytes().all(|octet| octet.is_ascii_alphanumeric() || octet == b'-')
+    };
+    let fits = text.len() <= 253 && text.split('.').all(label);
+    if fits { Ok(text.to_owned()) } else { Err("not a host name".into()) }
+}
+
+fn own_hostname() -> String {
+    let own = rustix::system::uname();
+    hostname(&own.nodename().to_string_lossy()).unwrap_or_else(|_| "localhost".to_owned())
+}
+
+/// How a path is shown to a person.
+pub(crate) fn shown_path(path: &Path) -> String {
+    path.display().to_string()
+}

@@ -1,0 +1,265 @@
+//! `[smtp]`: the rules of the door, the listeners, the limits.
+
+use std::net::SocketAddr;
+use std::num::{NonZeroU32, NonZeroU64};
+use std::path::PathBuf;
+
+use sensor_ingress::{BareNewline, CertificateFiles, Security, SlotLimits};
+use sensor_policy::{ClientRules, DomainRules, EntryFault, Rules, SizeLimit, Uncovered};
+use sensor_settings::{Form, ItemFault, Key, Reload, Table};
+use sensor_smtp::{Limits, Timeouts};
+
+use super::{duration, size};
+
+#[derive(Debug)]
+pub(crate) struct Smtp {
+    pub(crate) rules: Rules,
+    pub(crate) bare_newline: BareNewline,
+    pub(crate) listeners: Vec<ListenerConfig>,
+    pub(crate) certificate: Option<CertificateFiles>,
+    pub(crate) slots: SlotLimits,
+    pub(crate) limits: Limits,
+    pub(crate) timeouts: Timeouts,
+}
+
+#[derive(Clone, Debug)]
+pub(crate) struct ListenerConfig {
+    pub(crate) name: String,
+    pub(crate) address: SocketAddr,
+    pub(crate) security: Security,
+}
+
+impl Smtp {
+    pub(super) fn read(table: &Table<'_>) -> Self {
+        const UNCOVERED: &[(&str, Uncovered)] =
+            &[("refuse", Uncovered::Refuse), ("accept", Uncovered::Accept)];
+        const BARE: &[(&str, BareNewline)] = &[("keep", BareNewline::Keep), ("reject", BareNewline::Reject)];
+        let size_limit = Form::new("unlimited or a size such as 50 MiB", |text| {
+            SizeLimit::parse(text).map_err(|fault| fault.to_string())
+        });
+        let rules = Rules {
+            enabled: table.boolean(ENABLED, true),
+            domains: table.list(
+                DOMAINS,
+                "a list of domains such as example.com and !lab.example.com",
+                |entries| DomainRules::parse(entries).map_err(item_faults),
+            ),
+            uncovered: table.read(UNCOVERED_KEY, &Form::words(UNCOVERED), "refuse"),
+            clients: table.list(
+                CLIENTS,
+                "a list of addresses and blocks such as 10.0.0.0/8 and !10.9.0.0/16",
+                |entries| ClientRules::parse(entries).map_err(item_faults),
+            ),
+            size: table.read(SIZE_LIMIT, &size_limit, "unlimited"),
+        };
+        let bare_newline = table.read(BARE_NEWLINE, &Form::words(BARE), "keep");
+        let certificate = certificate(&table.table("tls", "The certificate that listeners show."));
+        let listeners = listeners(table);
+        let limits = table.table("limits", "What one client may take up. Above a limit it gets 421 or 452.");
+        Self {
+            rules,
+            bare_newline,
+            listeners,
+            certificate,
+            slots: slot_limits(&limits),
+            timeouts: timeouts(&limits),
+            limits: session_limits(&limits),
+        }
+    }
+}
+
+fn item_faults(faults: Vec<EntryFault>) -> Vec<ItemFault> {
+    faults.into_iter().map(|fault| ItemFault { index: fault.index, message: fault.to_string() }).collect()
+}
+
+const ENABLED: Key = Key::new("enabled", "Whether mail is taken. Off: nothing listens.", Reload::Restart);
+const DOMAINS: Key = Key::new(
+    "destination_domains",
+    "Domains whose recipients are covered; `!` excepts. An entry covers its subdomains, the most\n\
+     specific entry decides. Empty: every domain. With at least one entry that covers: only what\n\
+     is covered. With `!` entries only: all but those.",
+    Reload::Restart,
+);
+const UNCOVERED_KEY: Key = Key::new(
+    "uncovered",
+    "What becomes of a recipient that is not covered: refuse (550) or accept (taken, not scanned).",
+    Reload::Restart,
+);
+const CLIENTS: Key = Key::new(
+    "clients",
+    "Addresses and blocks that may connect; `!` excepts. The longest prefix decides. Empty: any\n\
+     client if destination_domains is set, else only clients in the subnets of this host.",
+    Reload::Restart,
+);
+const SIZE_LIMIT: Key = Key::new("message_size_limit", "The largest message.", Reload::Restart);
+const BARE_NEWLINE: Key = Key::new(
+    "bare_newline",
+    "What becomes of a message with a CR or LF that stands alone: keep (as it came, flagged) or\n\
+     reject (550).",
+    Reload::Restart,
+);
+
+fn certificate(table: &Table<'_>) -> Option<CertificateFiles> {
+    let certificate: Option<PathBuf> = table.optional(CERTIFICATE, &Form::path());
+    let key = table.optional(CERTIFICATE_KEY, &Form::path());
+    match (certificate, key) {
+        (Some(certificate), Some(key)) => Some(CertificateFiles { certificate, key }),
+        (None, None) => None,
+        (Some(_), None) => {
+            table.fault_at("certificate", "a certificate needs its key: set smtp.tls.key too");
+            None
+        }
+        (None, Some(_)) => {
+            table.fault_at("key", "a key needs its certificate: set smtp.tls.certificate too");
+            None
+        }
+    }
+}
+
+const CERTIFICATE: Key = Key::new(
+    "certificate",
+    "The certificate chain, PEM, own certificate first. Not set: a self-signed one is made once\n\
+     and kept in the state directory.",
+    Reload::Restart,
+);
+const CERTIFICATE_KEY: Key = Key::new("key", "The certificate's private key, PEM.", Reload::Restart);
+
+fn listeners(smtp: &Table<'_>) -> Vec<ListenerConfig> {
+    let mut known: Vec<ListenerConfig> = Vec::new();
+    let mut listeners = smtp.tables("listener", "An address that mail servers connect to.", |table| {
+        let listener = listener(table);
+        for other in &known {
+            if other.name == listener.name {
+                table.fault_at("name", "another listener has this name");
+            }
+            if other.address == listener.address && listener.address.port() != 0 {
+                table.fault_at("address", format!("listener {} has this address", other.name));
+            }
+        }
+        if table.is_present() {
+            known.push(listener.clone());
+        }
+        Some(listener)
+    });
+    if listeners.is_empty() {
+        listeners.push(ListenerConfig {
+            name: "default".to_owned(),
+            address: DEFAULT_ADDRESS.parse().expect("an address and a port"),
+            security: Security::Opportunistic,
+        });
+    }
+    listeners
+}
+
+const DEFAULT_ADDRESS: &str = "127.0.0.1:2525";
+
+fn listener(table: &Table<'_>) -> ListenerConfig {
+    const SECURITY: &[(&str, Security)] = &[
+        ("none", Security::None),
+        ("opportunistic", Security::Opportunistic),
+        ("required", Security::Required),
+    ];
+    ListenerConfig {
+        name: table.read(LISTENER_NAME, &Form::text("a name"), "default"),
+        address: table.read(ADDRESS, &Form::socket_address(), DEFAULT_ADDRESS),
+        security: table.read(SECURITY_KEY, &Form::words(SECURITY), "opportunistic"),
+    }
+}
+
+const LISTENER_NAME: Key =
+    Key::new("name", "What the listener is called in logs and records.", Reload::Restart);
+const ADDRESS: Key = Key::new(
+    "address",
+    "Where it listens; [::]:25 takes IPv4 and IPv6. Port 0: a free one, shown at the start.",
+    Reload::Restart,
+);
+const SECURITY_KEY: Key = Key::new(
+    "security",
+    "Whether STARTTLS is offered (opportunistic), needed before any mail (required) or neither (none).",
+    Reload::Restart,
+);
+
+fn slot_limits(table: &Table<'_>) -> SlotLimits {
+    SlotLimits {
+        connections: table.integer(CONNECTIONS, 10_000, 1..=1_000_000),
+        connections_per_client: table.integer(CONNECTIONS_PER_CLIENT, 1_000, 1..=1_000_000),
+    }
+}
+
+const CONNECTIONS: Key = Key::new(
+    "connections",
+    "Connections at a time. An idle one costs some 5 KiB, 25 KiB with TLS.",
+    Reload::Restart,
+);
+const CONNECTIONS_PER_CLIENT: Key = Key::new(
+    "connections_per_client",
+    "Connections at a time of one client: an IPv4 address or an IPv6 /64.",
+    Reload::Restart,
+);
+
+fn session_limits(table: &Table<'_>) -> Limits {
+    let drain = Form::new("a size such as 64 MiB", size);
+    let least_rate = Form::new("a size such as 128 B, of one second", |text| {
+        let rate = u32::try_from(size(text)?).map_err(|_| "too large".to_owned())?;
+        NonZeroU32::new(rate).ok_or_else(|| "zero would let a body take for ever".to_owned())
+    });
+    Limits {
+        recipients_max: table.integer(RECIPIENTS, 1_000, 1..=100_000),
+        commands_max: table.integer(COMMANDS, 10_000, 10..=10_000_000),
+        messages_max: NonZeroU32::new(table.integer(MESSAGES, 0, 0..=10_000_000)),
+        errors_max: table.integer(ERRORS, 20, 1..=10_000),
+        drain_octets_max: table.read(DRAIN, &drain, "64 MiB"),
+        body_octets_per_second_min: table.read(LEAST_RATE, &least_rate, "128 B"),
+    }
+}
+
+const RECIPIENTS: Key = Key::new("recipients", "Recipients of one message.", Reload::Restart);
+const COMMANDS: Key =
+    Key::new("commands", "Commands of a connection since its last message.", Reload::Restart);
+const MESSAGES: Key = Key::new("messages", "Messages of a connection; 0 is unlimited.", Reload::Restart);
+const ERRORS: Key =
+    Key::new("errors", "Faulty commands of a connection since its last message.", Reload::Restart);
+const DRAIN: Key = Key::new(
+    "drain_size",
+    "How much of a message that is refused while it arrives is read and dropped, so that the\n\
+     client sees the reply; above it the connection is closed.",
+    Reload::Restart,
+);
+const LEAST_RATE: Key = Key::new(
+    "body_rate_min",
+    "The slowest message, in octets per second of the time that the sensor waits for the client.",
+    Reload::Restart,
+);
+
+fn timeouts(table: &Table<'_>) -> Timeouts {
+    Timeouts {
+        command: table.read(COMMAND_TIME, &duration(1, 86_400), "5m"),
+        commands: table.read(COMMANDS_TIME, &duration(1, 86_400), "15m"),
+        body_piece: table.read(BODY_TIME, &duration(1, 86_400), "3m"),
+        body_grace: table.read(BODY_GRACE, &duration(1, 3_600), "1m"),
+        ..Timeouts::default()
+    }
+}
+
+const COMMAND_TIME: Key = Key::new(
+    "command_time",
+    "How long a client may take for a command (RFC 5321 section 4.5.3.2.7: at least 5m).",
+    Reload::Restart,
+);
+const COMMANDS_TIME: Key = Key::new(
+    "commands_time",
+    "How long a connection is held for a client that sends commands but no message.",
+    Reload::Restart,
+);
+const BODY_TIME: Key = Key::new(
+    "body_time",
+    "How long a client may pause within a message (RFC 5321 section 4.5.3.2.5: at least 3m).",
+    Reload::Restart,
+);
+const BODY_GRACE: Key =
+    Key::new("body_grace", "How long a message may be slower than body_rate_min.", Reload::Restart);
+
+/// What SIZE advertises.
+pub(crate) fn advertised(rules: &Rules) -> Option<NonZeroU64> {
+    NonZeroU64::new(rules.size.advertised())
+}

@@ -1,0 +1,86 @@
+//! Going down: stop accepting, let transactions end, make what was taken durable, leave.
+
+use std::time::Duration;
+
+use sensor_ingress::Phase;
+use tokio::signal::unix::{Signal, SignalKind, signal};
+use tokio::sync::watch;
+use tokio::task::JoinHandle;
+use tokio::time::{Instant, timeout_at};
+use tokio_util::sync::CancellationToken;
+use tokio_util::task::TaskTracker;
+
+use sensor_mail::Envelope;
+use sensor_spool::Spool;
+
+/// The signals that end the sensor. SIGHUP is heard and changes nothing yet.
+pub(crate) struct Signals {
+    terminate: Signal,
+    interrupt: Signal,
+    hang_up: Signal,
+}
+
+impl Signals {
+    /// From here on the signals do not end the process by themselves.
+    pub(crate) fn listen() -> std::io::Result<Self> {
+        Ok(Self {
+            terminate: signal(SignalKind::terminate())?,
+            interrupt: signal(SignalKind::interrupt())?,
+            hang_up: signal(SignalKind::hangup())?,
+        })
+    }
+
+    /// Waits for SIGTERM or SIGINT.
+    pub(crate) async fn end(&mut self) {
+        loop {
+            tokio::select! {
+                _ = self.terminate.recv() => return,
+                _ = self.interrupt.recv() => return,
+                _ = self.hang_up.recv() => {
+                    tracing::warn!("SIGHUP: settings are read at the start only; restart to change them");
+                }
+            }
+        }
+    }
+}
+
+/// What runs, and how each part is told to end.
+pub(crate) struct Running {
+    pub(crate) accepting: CancellationToken,
+    pub(crate) phase: watch::Sender<Phase>,
+    pub(crate) sessions: TaskTracker,
+    pub(crate) working: CancellationToken,
+    pub(crate) pipeline: JoinHandle<()>,
+    pub(crate) spool: Spool<Envelope>,
+}
+
+impl Running {
+    /// Goes down within `deadline`. Nothing that was acknowledged depends on the order or the end of this:
+    /// it only spares senders a broken connection.
+    pub(crate) async fn drain(self, deadline: Duration) {
+        let deadline = Instant::now() + deadline;
+        tracing::info!(connections = self.sessions.len(), "draining");
+        self.accepting.cancel();
+        self.phase.send_replace(Phase::Draining);
+        self.sessions.close();
+        if timeout_at(deadline, self.sessions.wait()).await.is_err() {
+            tracing::warn!(connections = self.sessions.len(), "drain deadline: connections are cut");
+        }
+        self.working.cancel();
+        // A group in hand is finished even then: it has at most as many files as a group, and syncs.
+        if let Err(error) = self.pipeline.await {
+            tracing::error!(%error, "the pipeline ended badly; its mail is in the spool");
+        }
+        self.spool.shut_down().await;
+        let status = self.spool.status();
+        tracing::info!(
+            accepted = status.accepted,
+            in_spool = status.in_spool,
+            kept = status.settled,
+            set_aside = status.set_aside,
+            withdrawn = status.withdrawn,
+            lost = status.lost,
+            "stopped"
+        );
+    }
+}
