@@ -51,7 +51,11 @@ impl Recorded {
 }
 
 fn show(messages: &[Vec<u8>]) -> String {
-    messages.iter().map(|message| String::from_utf8_lossy(message).into_owned()).collect::<Vec<_>>().join("\n---\n")
+    messages
+        .iter()
+        .map(|message| String::from_utf8_lossy(message).into_owned())
+        .collect::<Vec<_>>()
+        .join("\n---\n")
 }
 
 /// Runs a program with `input`; it must succeed.
@@ -90,7 +94,8 @@ fn swaks_with_starttls() {
     let kept = home.wait_kept(1);
     let stored = String::from_utf8(home.message(&kept[0])).unwrap();
     assert!(stored.starts_with("Subject: secret\r\n\r\n.dot\r\nbody\r\n"), "{stored}");
-    let record: serde_json::Value = serde_json::from_slice(&home.output(&["message", "show", &kept[0]])).unwrap();
+    let record: serde_json::Value =
+        serde_json::from_slice(&home.output(&["message", "show", &kept[0]])).unwrap();
     assert_eq!(record["envelope"]["origin"]["protocol"], "ESMTPS");
     assert_eq!(record["envelope"]["origin"]["tls"]["version"], "TLSv1.3");
 }

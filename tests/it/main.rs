@@ -4,4 +4,6 @@
 //! its own, and ends it by pid. A test that cannot run on this machine says so and is counted
 //! (`scripts/test` prints the sum).
 
+mod clients;
 mod harness;
+mod simulation;

@@ -1,0 +1,132 @@
+//! What was sent and what became of it.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::sync::{Arc, Mutex};
+
+use sensor_pipeline::Record;
+use sensor_spool::Status;
+
+use super::node::conserved;
+
+pub(super) type Shared = Arc<Mutex<Ledger>>;
+
+/// What the sender of a message knows.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(super) enum Outcome {
+    /// It may or may not have been accepted: no final reply was seen.
+    Unknown,
+    /// 250, with the id it was queued as.
+    Acknowledged(String),
+    /// A final reply that was not 250.
+    Refused,
+}
+
+/// All messages of a run. Each has bytes of its own.
+#[derive(Debug, Default)]
+pub(super) struct Ledger {
+    sent: BTreeMap<Vec<u8>, Outcome>,
+    transcript: Vec<String>,
+    status: Status,
+    archived: Vec<(Record, Vec<u8>)>,
+    in_doubt: usize,
+}
+
+impl Ledger {
+    /// A number for the next message, so that no two are alike.
+    pub(super) fn next_number(&self) -> usize {
+        self.sent.len()
+    }
+
+    pub(super) fn sending(&mut self, message: Vec<u8>) {
+        let known = self.sent.insert(message, Outcome::Unknown);
+        assert_eq!(known, None, "messages differ");
+    }
+
+    pub(super) fn answered(&mut self, message: &[u8], outcome: Outcome) {
+        *self.sent.get_mut(message).expect("it was sent") = outcome;
+    }
+
+    pub(super) fn heard(&mut self, reply: &str) {
+        self.transcript.push(reply.to_owned());
+    }
+
+    pub(super) fn found(&mut self, status: Status, archived: Vec<(Record, Vec<u8>)>) {
+        self.in_doubt = archived.iter().filter(|(record, _)| record.sequence.is_none()).count();
+        self.status = status;
+        self.archived = archived;
+    }
+
+    /// Everything that was said and found, to compare two runs of a seed.
+    pub(super) fn transcript(&self) -> (&[String], &Status, &[(Record, Vec<u8>)]) {
+        (&self.transcript, &self.status, &self.archived)
+    }
+
+    /// The promise of the product.
+    pub(super) fn check(&self) {
+        conserved(&self.status);
+        assert_eq!((self.status.set_aside, self.status.lost), (0, 0), "{:?}", self.status);
+        self.check_sequences();
+        let mut kept: BTreeMap<&[u8], &Record> = BTreeMap::new();
+        for (record, message) in &self.archived {
+            assert!(self.sent.contains_key(message), "{} was never sent", record.envelope.id);
+            let doubled = kept.insert(message, record);
+            assert!(doubled.is_none(), "kept twice: {} and {doubled:?}", record.envelope.id);
+        }
+        for (message, outcome) in &self.sent {
+            let record = kept.get(&**message);
+            match outcome {
+                Outcome::Unknown => {}
+                Outcome::Acknowledged(id) => {
+                    let record = record.unwrap_or_else(|| panic!("{id} was acknowledged and is lost"));
+                    assert_eq!(record.envelope.id.to_string(), *id);
+                    assert!(record.sequence.is_some(), "{id} was acknowledged and is in doubt");
+                }
+                Outcome::Refused => {
+                    let accepted = record.and_then(|record| record.sequence);
+                    assert_eq!(accepted, None, "a refused message was accepted: {record:?}");
+                }
+            }
+        }
+    }
+
+    /// Dense: every number up to the last is kept or withdrawn, none is given twice.
+    fn check_sequences(&self) {
+        let given: Vec<u64> = self.archived.iter().filter_map(|(record, _)| record.sequence).collect();
+        let distinct: BTreeSet<u64> = given.iter().copied().collect();
+        assert_eq!(given.len(), distinct.len(), "a sequence was given twice");
+        assert_eq!(given.len() as u64 + self.status.withdrawn, self.status.accepted, "{:?}", self.status);
+        assert!(distinct.last().is_none_or(|last| *last <= self.status.accepted));
+    }
+}
+
+/// Sums over many runs.
+#[derive(Debug, Default)]
+pub(super) struct Tally {
+    acknowledged: usize,
+    refused: usize,
+    unknown: usize,
+    unknown_kept: usize,
+    in_doubt: usize,
+    withdrawn: u64,
+}
+
+impl Tally {
+    pub(super) fn add(&mut self, ledger: &Ledger) {
+        let count =
+            |wanted: fn(&Outcome) -> bool| ledger.sent.values().filter(|outcome| wanted(outcome)).count();
+        let acknowledged = count(|outcome| matches!(outcome, Outcome::Acknowledged(_)));
+        self.acknowledged += acknowledged;
+        self.refused += count(|outcome| *outcome == Outcome::Refused);
+        self.unknown += count(|outcome| *outcome == Outcome::Unknown);
+        self.unknown_kept += ledger.archived.len() - acknowledged - ledger.in_doubt;
+        self.in_doubt += ledger.in_doubt;
+        self.withdrawn += ledger.status.withdrawn;
+    }
+
+    /// Whether each kind of outcome was seen: a simulation in which nothing goes wrong proves nothing.
+    pub(super) fn covers_everything(&self) -> bool {
+        let Self { acknowledged, refused, unknown, unknown_kept, in_doubt, withdrawn } = self;
+        [*acknowledged, *refused, *unknown, *unknown_kept, *in_doubt].iter().all(|count| *count > 0)
+            && *withdrawn > 0
+    }
+}

@@ -1,0 +1,197 @@
+//! The node under simulation: the parts of `src/assemble.rs` on simulated ground.
+
+use std::net::SocketAddr;
+use std::num::NonZeroU64;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::time::Duration;
+
+use sensor_archive::DirectoryArchive;
+use sensor_ingress::{
+    AddressLog, BareNewline, Door, Intake, Interfaces, Peer, Phase, SlotLimits, Slots, serve,
+};
+use sensor_mail::{Envelope, MailIds, NodeId};
+use sensor_pipeline::{Executor, Pipeline, Record};
+use sensor_policy::{ClientRules, DomainRules, Rules, SizeLimit};
+use sensor_smtp::{SessionConfig, StartTls};
+use sensor_spool::disk::{Chance, Disk, SimDisk};
+use sensor_spool::{Clock, Options, Runner, Spool, Status};
+use tokio::io::DuplexStream;
+use tokio::sync::watch;
+use tokio::time::{Instant, sleep, timeout};
+use tokio_util::sync::CancellationToken;
+use tokio_util::task::TaskTracker;
+
+/// The largest message that the node takes.
+pub(super) const SIZE_MAX: u64 = 100 * 1024;
+
+/// What outlives a life.
+pub(super) struct Storage {
+    pub(super) disk: SimDisk,
+    pub(super) clock: Arc<WallClock>,
+}
+
+/// The time of day over all lives.
+pub(super) struct WallClock(AtomicU64);
+
+impl Default for WallClock {
+    fn default() -> Self {
+        Self(AtomicU64::new(1_795_000_000_000))
+    }
+}
+
+impl WallClock {
+    pub(super) fn pass(&self, time: Duration) {
+        self.0.fetch_add(u64::try_from(time.as_millis()).unwrap(), Ordering::Relaxed);
+    }
+
+    fn of_this_life(&self) -> Clock {
+        let (base, start) = (self.0.load(Ordering::Relaxed), Instant::now());
+        Arc::new(move || base + u64::try_from(start.elapsed().as_millis()).unwrap())
+    }
+}
+
+pub(super) struct Node {
+    door: Arc<Door>,
+    session: Arc<SessionConfig>,
+    spool: Spool<Envelope>,
+    archive: Arc<DirectoryArchive>,
+    phase: watch::Sender<Phase>,
+    sessions: TaskTracker,
+    working: CancellationToken,
+    pipeline: tokio::task::JoinHandle<()>,
+}
+
+impl Node {
+    /// None when the disk fails so that the spool cannot be opened.
+    pub(super) fn start(storage: &Storage, chance: &mut Chance, slow: bool) -> Option<Self> {
+        let clock = storage.clock.of_this_life();
+        let disk: Arc<dyn Disk> = Arc::new(storage.disk.clone());
+        let options = Options {
+            segment_octets: 64 << 10,
+            reserve_octets: 0,
+            reserve_inodes: 0,
+            memory_octets: 1 << 20,
+            clock: Arc::clone(&clock),
+            salt: chance.next(),
+        };
+        let runner = Runner::Task(Arc::new(pace(chance.next(), slow)));
+        let (spool, recovery) = Spool::open(Arc::clone(&disk), options, runner).ok()?;
+        assert_eq!((recovery.lost, recovery.damaged_places), (0, 0), "{recovery:?}");
+        let archive = Arc::new(DirectoryArchive::new(disk));
+        let pipeline_options =
+            sensor_pipeline::Options { executor: Executor::Inline, ..sensor_pipeline::Options::default() };
+        let keeper = Arc::clone(&archive) as Arc<dyn sensor_pipeline::Keeper>;
+        let pipeline = Pipeline::new(spool.clone(), keeper, pipeline_options, Arc::clone(&clock));
+        let ids = MailIds::new(NodeId::default(), chance.next());
+        let intake = Intake::new(spool.clone(), ids, NodeId::default(), clock, Duration::from_secs(60));
+        let working = CancellationToken::new();
+        Some(Self {
+            door: Arc::new(door(intake)),
+            session: session(),
+            spool,
+            archive,
+            phase: watch::Sender::new(Phase::Open),
+            sessions: TaskTracker::new(),
+            pipeline: tokio::spawn(pipeline.run(working.clone())),
+            working,
+        })
+    }
+
+    /// A connection, now and then from an address that may not connect.
+    pub(super) fn connect(&self, chance: &mut Chance) -> DuplexStream {
+        let (client, server) = tokio::io::duplex(256 << 10);
+        let address = if chance.one_in(10) { "192.0.2.66:4000" } else { "10.0.0.1:4000" };
+        let local: SocketAddr = "10.0.0.2:25".parse().unwrap();
+        let peer = Peer { listener: "sim".into(), address: address.parse().unwrap(), local };
+        let (session, door) = (Arc::clone(&self.session), Arc::clone(&self.door));
+        self.sessions.spawn(serve(server, peer, session, None, door, self.phase.subscribe()));
+        client
+    }
+
+    /// As `src/shutdown.rs` does it.
+    pub(super) async fn drain(self) {
+        self.phase.send_replace(Phase::Draining);
+        self.sessions.close();
+        let _ = timeout(Duration::from_secs(30), self.sessions.wait()).await;
+        self.working.cancel();
+        self.pipeline.await.unwrap();
+        self.spool.shut_down().await;
+        conserved(&self.spool.status());
+    }
+
+    pub(super) async fn wait_until_kept(&self) {
+        let waited = timeout(Duration::from_secs(100_000), async {
+            while self.spool.status().in_spool + self.spool.status().in_doubt > 0 {
+                sleep(Duration::from_millis(100)).await;
+            }
+        });
+        assert!(waited.await.is_ok(), "mail stays in the spool: {:?}", self.spool.status());
+    }
+
+    pub(super) fn status(&self) -> Status {
+        self.spool.status()
+    }
+
+    /// All that is kept; each message's bytes have been proved against its digest.
+    pub(super) fn archived(&self) -> Vec<(Record, Vec<u8>)> {
+        let mut found = Vec::new();
+        for day in self.archive.days().unwrap() {
+            for id in self.archive.ids(day).unwrap() {
+                let kept = self.archive.find(id).unwrap().expect("it was listed");
+                kept.verify().unwrap();
+                let mut message = Vec::new();
+                kept.write_to(&mut message).unwrap();
+                assert_eq!(kept.record.envelope.id, id);
+                found.push((kept.record, message));
+            }
+        }
+        found
+    }
+}
+
+/// DESIGN, invariant 2.
+pub(super) fn conserved(status: &Status) {
+    let Status { accepted, in_spool, settled, set_aside, withdrawn, lost, .. } = status;
+    assert_eq!(*accepted, in_spool + settled + set_aside + withdrawn + lost, "{status:?}");
+}
+
+fn door(intake: Intake) -> Door {
+    let rules = Rules {
+        clients: ClientRules::parse(&["10.0.0.0/8"]).unwrap(),
+        domains: DomainRules::parse(&["example.com", "!lab.example.com"]).unwrap(),
+        size: SizeLimit::parse(&SIZE_MAX.to_string()).unwrap(),
+        ..Rules::default()
+    };
+    Door {
+        rules,
+        intake,
+        slots: Slots::new(SlotLimits { connections: 100, connections_per_client: 100 }),
+        interfaces: Interfaces::default(),
+        bare_newline: BareNewline::Keep,
+        addresses: AddressLog::Full,
+        connections: AtomicU64::new(0),
+    }
+}
+
+fn session() -> Arc<SessionConfig> {
+    Arc::new(SessionConfig {
+        hostname: "sensor.example.com".into(),
+        size_max: NonZeroU64::new(SIZE_MAX),
+        starttls: StartTls::Unavailable,
+        limits: sensor_smtp::Limits::default(),
+        timeouts: sensor_smtp::Timeouts::default(),
+    })
+}
+
+/// How long each group takes: some milliseconds, and on slow storage now and then longer than a commit may.
+fn pace(seed: u64, slow: bool) -> impl Fn() -> Duration + Send + Sync {
+    let chance = std::sync::Mutex::new(Chance(seed));
+    move || {
+        let mut chance = chance.lock().unwrap();
+        match slow && chance.one_in(4) {
+            true => Duration::from_secs(40 + chance.next() % 60),
+            false => Duration::from_millis(chance.next() % 8),
+        }
+    }
+}
