@@ -10,8 +10,8 @@ use sensor_mail::envelope::{Parameter, Recipient, Tls};
 use sensor_mail::{Admission, DomainRef, ForwardPath, MailIds, NodeId, Refusal};
 
 use crate::{
-    BodyStart, CloseReason, EndOfMessage, Event, Mail, Received, Reply, Session, Step, TRANSMIT_OCTETS_MAX,
-    UNREAD_OCTETS_MAX,
+    BodyStart, CloseReason, EndOfMessage, Event, LINE_OCTETS_MAX, Mail, Received, Reply, Session, Step,
+    TRANSMIT_OCTETS_MAX, UNREAD_OCTETS_MAX,
 };
 
 use super::{Kept, Scene};
@@ -110,7 +110,12 @@ impl<'a> Driver<'a> {
                 Step::Blocked => return self.transmit(),
                 Step::NeedInput => {
                     assert!(self.unread.len() <= UNREAD_OCTETS_MAX, "the input is used up");
-                    return self.transmit();
+                    self.transmit();
+                    assert!(
+                        self.session.buffer_octets() <= 2 * LINE_OCTETS_MAX,
+                        "only a line's start is held"
+                    );
+                    return;
                 }
             }
         }
