@@ -20,6 +20,12 @@ pub struct SessionConfig {
     pub timeouts: Timeouts,
 }
 
+impl SessionConfig {
+    pub(crate) fn refused_body_octets_max(&self) -> u64 {
+        self.size_max.map_or(0, NonZeroU64::get).saturating_add(self.limits.drain_octets_max)
+    }
+}
+
 /// Whether TLS can be started (RFC 3207).
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum StartTls {
@@ -46,9 +52,10 @@ pub struct Limits {
     /// Commands out of sequence or against the grammar since the last message that was taken; then 421
     /// 4.7.0. What a rule refuses does not count: a list with many foreign recipients is no error.
     pub errors_max: u32,
-    /// Octets of a refused body that are read and dropped so that the client sees the reply where it
-    /// looks for it; above that the reply is sent at once and the connection closed. One costs its
-    /// transfer, no memory.
+    /// A refused body is read and dropped, so that the client sees the reply where it looks for it, if it
+    /// has at most so many octets more than [`size_max`](SessionConfig::size_max), or than 0 where that is
+    /// unlimited. A longer one is answered at once and the connection closed. One octet costs its transfer,
+    /// no memory.
     pub drain_octets_max: u64,
     /// The slowest body, in octets per second of the time in which we waited for the client; what we make
     /// it wait does not count. Checked after [`Timeouts::body_grace`].

@@ -195,3 +195,6 @@ impl From<&Refusal> for Reply {
         }
     }
 }
+
+#[cfg(test)]
+mod tests;

@@ -31,7 +31,7 @@ enum Framing {
 #[derive(Debug)]
 pub(super) enum Fate {
     Kept(Transaction),
-    Refused { reply: Reply, dropped: u64 },
+    Refused(Reply),
 }
 
 /// What reading came to.
@@ -57,7 +57,7 @@ impl Body {
 
     /// The payload of a BDAT that is answered with `reply` when it has passed.
     pub(super) fn refused_chunk(octets: u64, reply: Reply) -> Self {
-        Self::new(Framing::Chunk { left: octets, last: false }, Fate::Refused { reply, dropped: 0 })
+        Self::new(Framing::Chunk { left: octets, last: false }, Fate::Refused(reply))
     }
 
     fn new(framing: Framing, fate: Fate) -> Self {
@@ -88,30 +88,28 @@ impl Body {
                 transaction.see(input.get(range.clone()).expect("a piece lies in the input"));
                 Progress::Octets(range)
             }
-            Fate::Refused { dropped, .. } => {
-                *dropped = dropped.saturating_add(octets(range.len()));
-                Progress::Dropped
-            }
+            Fate::Refused(_) => Progress::Dropped,
         }
     }
 
     /// The rest is dropped and answered with `reply`.
     pub(super) fn refuse(&mut self, reply: Reply) {
         assert!(matches!(self.fate, Fate::Kept(_)), "a body is refused once");
-        self.fate = Fate::Refused { reply, dropped: 0 };
+        self.fate = Fate::Refused(reply);
     }
 
-    /// The reply that is due now because the rest is not read: more is to come than `drain_octets_max`,
-    /// or the reply closes.
-    pub(super) fn hopeless(&self, drain_octets_max: u64) -> Option<&Reply> {
+    /// The reply that is due now because the rest is not read: the body has more than `octets_max`, or the
+    /// reply closes. All its octets count, also those before the refusal: where that falls depends on how
+    /// the input was cut, and the outcome must not.
+    pub(super) fn hopeless(&self, octets_max: u64) -> Option<&Reply> {
         let left = match self.framing {
             Framing::Data(_) => 0,
             Framing::Chunk { left, .. } => left,
         };
         match &self.fate {
             Fate::Kept(_) => None,
-            Fate::Refused { reply, dropped } => {
-                let too_much = dropped.saturating_add(left) > drain_octets_max;
+            Fate::Refused(reply) => {
+                let too_much = self.received.saturating_add(left) > octets_max;
                 (too_much || reply.closes()).then_some(reply)
             }
         }

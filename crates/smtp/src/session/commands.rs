@@ -218,9 +218,8 @@ impl Session {
 
     /// Replies now and closes where more is to come than is worth reading, or where the reply closes.
     pub(super) fn stop_hopeless_drain(&mut self) {
-        let limit = self.config.limits.drain_octets_max;
         if let State::Receiving(body) = &self.state
-            && let Some(reply) = body.hopeless(limit)
+            && let Some(reply) = body.hopeless(self.config.refused_body_octets_max())
         {
             let reply = reply.clone();
             let reason = if reply.closes() { CloseReason::Unavailable } else { CloseReason::DrainLimit };
@@ -234,7 +233,7 @@ impl Session {
             unreachable!("only a body that is received ends")
         };
         match body.finish() {
-            (Fate::Refused { reply, .. }, _) => self.told(&reply),
+            (Fate::Refused(reply), _) => self.told(&reply),
             (Fate::Kept(transaction), false) => self.back_to(transaction).told(&table::CHUNK_OK),
             (Fate::Kept(transaction), true) => {
                 self.state = State::Asked(Question::Message);
