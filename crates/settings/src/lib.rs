@@ -18,9 +18,26 @@
 //! a key that nobody asked for is a fault. Where a value is faulty the default stands in, so that reading
 //! goes on, but [`Reader::finish`] gives no settings then: whole or not at all.
 //!
+//! ```
+//! use sensor_settings::{Form, Key, Reader, Reload, Source};
+//!
+//! let reader = Reader::new(vec![Source::file("mailsensor.toml", "[smtp]\nenabled = false\n")]);
+//! let smtp = reader.table("smtp", "How mail comes in.");
+//! let enabled = smtp.boolean(Key::new("enabled", "Whether mail is taken.", Reload::Live), true);
+//! let state = reader.root().read(
+//!     Key::new("state_dir", "Where state is kept.", Reload::Restart),
+//!     &Form::path(),
+//!     "/var/lib/mailsensor",
+//! );
+//! let shown = reader.finish().expect("nothing else is set");
+//! assert!(!enabled && state.is_absolute());
+//! assert!(shown.to_toml_with_origins().contains("enabled = false  # mailsensor.toml:2"));
+//! ```
+//!
 //! Left out on purpose: no files are opened and no variables are read here (texts are arguments), and no
 //! section is known.
 
+mod convert;
 mod excerpt;
 mod fault;
 mod form;
@@ -33,10 +50,11 @@ mod table;
 mod tree;
 mod unknown;
 
+pub use convert::ItemFault;
 pub use fault::{Fault, Faults, Position};
 pub use form::Form;
 pub use key::{Key, Kind, Reload};
 pub use reader::Reader;
 pub use shown::{Record, Section, Shown};
 pub use source::{Origin, SOURCE_OCTETS_MAX, Source};
-pub use table::{ItemFault, Table};
+pub use table::Table;

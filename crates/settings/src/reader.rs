@@ -11,8 +11,8 @@ use crate::unknown;
 
 /// Sources of settings, being read.
 ///
-/// A value set by several sources is taken from the last of them, arrays and arrays of tables as a whole;
-/// the values that it hides are checked all the same.
+/// A value set by several sources is taken from the last of them, arrays and arrays of tables as a whole.
+/// The values that it hides are checked all the same, but for those in arrays of tables.
 #[derive(Debug)]
 pub struct Reader {
     pub(crate) sources: Vec<Source>,

@@ -3,13 +3,14 @@
 use std::fmt;
 use std::ops::{Range, RangeInclusive};
 
+use crate::convert::{ItemFault, Misfit, boolean, integer, list, text};
 use crate::form::Form;
 use crate::key::{Key, Kind};
 use crate::ledger::{Finding, Member, Place};
 use crate::reader::Reader;
 use crate::shown::Record;
 use crate::source::{Origin, Source};
-use crate::tree::{Entry, Node, Tree, Value, quoted, quoted_list};
+use crate::tree::{Entry, Node, Tree, quoted, quoted_list};
 use crate::unknown::joined;
 
 /// A table of the settings: one path through all sources.
@@ -33,23 +34,6 @@ struct Layer<'r> {
     /// The line `[smtp]`, or the key where dots or an inline table stand for one.
     header: Range<usize>,
     tree: &'r Tree,
-}
-
-/// A fault of one element of a list.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct ItemFault {
-    /// The element, counted from 0.
-    pub index: usize,
-    /// What is wrong with it, and what may have been meant.
-    pub message: String,
-}
-
-/// Why a value is not taken, and the part of it that is to blame.
-struct Misfit {
-    span: Range<usize>,
-    /// The element of a list, counted from 0.
-    index: Option<usize>,
-    message: String,
 }
 
 /// A value that is taken, as typed and as TOML.
@@ -100,15 +84,9 @@ impl<'r> Table<'r> {
         self.know(name, Member::Table);
         let mut layers = Vec::new();
         for (source, entry) in self.entries(name) {
-            match &entry.node.value {
-                Value::Table(tree) => layers.push(Layer { source, header: entry.node.span.clone(), tree }),
-                value @ (Value::Text(_)
-                | Value::Integer(_)
-                | Value::Boolean(_)
-                | Value::List(_)
-                | Value::Other(_)) => {
-                    self.find_kind(name, source, entry, value, format!("a table, [{}]", self.path_of(name)));
-                }
+            match entry.node.value.table() {
+                Some(tree) => layers.push(Layer { source, header: entry.node.span.clone(), tree }),
+                None => self.find_kind(name, source, entry, format!("a table, [{}]", self.path_of(name))),
             }
         }
         Self::open(self.reader, self.path_of(name), joined(&self.pattern, name), layers, doc)
@@ -126,8 +104,10 @@ impl<'r> Table<'r> {
     ) -> Vec<T> {
         self.know(name, Member::Tables);
         let pattern = format!("{}[]", joined(&self.pattern, name));
-        let template_path = format!("{}[]", self.path_of(name));
-        read(&Self::open(self.reader, template_path, pattern.clone(), Vec::new(), doc));
+        // The elements of a nested array have been read as a template with the template of the outer one.
+        if self.path == self.pattern {
+            read(&Self::open(self.reader, pattern.clone(), pattern.clone(), Vec::new(), doc));
+        }
         let mut elements = Vec::new();
         for (source, entry) in self.entries(name) {
             elements = self.elements(name, source, entry);
@@ -141,26 +121,22 @@ impl<'r> Table<'r> {
 
     fn elements(&self, name: &str, source: usize, entry: &'r Entry) -> Vec<Layer<'r>> {
         let expected = || format!("an array of tables, [[{}]]", self.path_of(name));
-        let Value::List(nodes) = &entry.node.value else {
-            self.find_kind(name, source, entry, &entry.node.value, expected());
+        let Some(nodes) = entry.node.value.list() else {
+            self.find_kind(name, source, entry, expected());
             return Vec::new();
         };
-        let layer = |node: &'r Node| match &node.value {
-            Value::Table(tree) => Some(Layer { source, header: node.span.clone(), tree }),
-            value @ (Value::Text(_)
-            | Value::Integer(_)
-            | Value::Boolean(_)
-            | Value::List(_)
-            | Value::Other(_)) => {
+        let layer = |node: &'r Node| {
+            let layer = node.value.table().map(|tree| Layer { source, header: node.span.clone(), tree });
+            if layer.is_none() {
                 self.find(Finding {
                     place: Some(Place { source, span: node.span.clone() }),
                     key: self.path_of(name),
-                    message: format!("holds {}", value.describe()),
+                    message: format!("holds {}", node.value.describe()),
                     expected: Some(expected()),
                     secret: false,
                 });
-                None
             }
+            layer
         };
         nodes.iter().filter_map(layer).collect()
     }
@@ -168,13 +144,7 @@ impl<'r> Table<'r> {
     /// Reads `true` or `false`.
     #[must_use]
     pub fn boolean(&self, key: Key, default: bool) -> bool {
-        let convert = |_: &Source, node: &Node| match node.value {
-            Value::Boolean(flag) => Ok((flag, flag.to_string())),
-            Value::Text(_) | Value::Integer(_) | Value::List(_) | Value::Table(_) | Value::Other(_) => {
-                Err(vec![Misfit::kind(node)])
-            }
-        };
-        self.value(key, &Kind::Boolean, Some(default.to_string()), convert).unwrap_or(default)
+        self.value(key, &Kind::Boolean, Some(default.to_string()), |_, node| boolean(node)).unwrap_or(default)
     }
 
     /// Reads a whole number within a range that fits an `i64`, as TOML's numbers do.
@@ -188,16 +158,10 @@ impl<'r> Table<'r> {
     {
         let bound = |bound: T| bound.try_into().ok().expect("a bound of a setting fits an i64");
         let (min, max) = (bound(*range.start()), bound(*range.end()));
-        let convert = |_: &Source, node: &Node| match node.value {
-            Value::Integer(number) if (min..=max).contains(&number) => T::try_from(number)
-                .map(|value| (value, number.to_string()))
-                .map_err(|_| vec![Misfit::new(node, "out of range")]),
-            Value::Integer(_) => Err(vec![Misfit::new(node, "out of range")]),
-            Value::Text(_) | Value::Boolean(_) | Value::List(_) | Value::Table(_) | Value::Other(_) => {
-                Err(vec![Misfit::kind(node)])
-            }
-        };
-        self.value(key, &Kind::Integer { min, max }, Some(default.to_string()), convert).unwrap_or(default)
+        self.value(key, &Kind::Integer { min, max }, Some(default.to_string()), |_, node| {
+            integer(node, min, max)
+        })
+        .unwrap_or(default)
     }
 
     /// Reads a string of some form. The default is typed like a value.
@@ -351,92 +315,13 @@ impl<'r> Table<'r> {
         });
     }
 
-    fn find_kind(&self, name: &str, source: usize, entry: &Entry, value: &Value, expected: String) {
+    fn find_kind(&self, name: &str, source: usize, entry: &Entry, expected: String) {
         self.find(Finding {
             place: Some(Place { source, span: entry.key_span.clone() }),
             key: self.path_of(name),
-            message: format!("is {}", value.describe()),
+            message: format!("is {}", entry.node.value.describe()),
             expected: Some(expected),
             secret: false,
         });
     }
-}
-
-impl Misfit {
-    fn new(node: &Node, message: impl Into<String>) -> Self {
-        Self { span: node.span.clone(), index: None, message: message.into() }
-    }
-
-    fn kind(node: &Node) -> Self {
-        Self::new(node, format!("is {}", node.value.describe()))
-    }
-}
-
-/// A string value. What comes from the environment is a string where one is wanted.
-fn text<T: 'static>(form: &Form<T>, source: &Source, node: &Node) -> Result<(T, String), Vec<Misfit>> {
-    let text = match &node.value {
-        Value::Text(text) => text.as_str(),
-        Value::Integer(_) | Value::Boolean(_) | Value::List(_) | Value::Table(_) | Value::Other(_) => {
-            source.raw(node.span.clone()).ok_or_else(|| vec![unquoted(node)])?
-        }
-    };
-    let value = form.parse(text).map_err(|why| vec![Misfit::new(node, why)])?;
-    Ok((value, quoted(text)))
-}
-
-fn unquoted(node: &Node) -> Misfit {
-    match node.value {
-        Value::Integer(number) => Misfit::new(node, format!("is a number; did you mean \"{number}\"?")),
-        Value::Text(_) | Value::Boolean(_) | Value::List(_) | Value::Table(_) | Value::Other(_) => {
-            Misfit::kind(node)
-        }
-    }
-}
-
-/// An array of strings. A string from the environment is one written with commas.
-fn list<T>(
-    source: &Source,
-    node: &Node,
-    parse: impl Fn(&[&str]) -> Result<T, Vec<ItemFault>>,
-) -> Result<(T, String), Vec<Misfit>> {
-    let spans: Vec<Range<usize>>;
-    let texts: Vec<&str> = match &node.value {
-        Value::List(nodes) => {
-            spans = nodes.iter().map(|node| node.span.clone()).collect();
-            strings(nodes)?
-        }
-        Value::Text(text) if source.raw(node.span.clone()).is_some() => {
-            let texts: Vec<&str> = text.split(',').map(str::trim).filter(|text| !text.is_empty()).collect();
-            spans = vec![node.span.clone(); texts.len()];
-            texts
-        }
-        Value::Text(text) => {
-            return Err(vec![Misfit::new(node, format!("is a string; did you mean [{}]?", quoted(text)))]);
-        }
-        Value::Integer(_) | Value::Boolean(_) | Value::Table(_) | Value::Other(_) => {
-            return Err(vec![Misfit::kind(node)]);
-        }
-    };
-    let misfit = |ItemFault { index, message }| Misfit {
-        span: spans.get(index).unwrap_or(&node.span).clone(),
-        index: Some(index),
-        message,
-    };
-    let value = parse(&texts).map_err(|faults| faults.into_iter().map(misfit).collect::<Vec<_>>())?;
-    Ok((value, quoted_list(&texts)))
-}
-
-/// The elements of an array, if all are strings.
-fn strings(nodes: &[Node]) -> Result<Vec<&str>, Vec<Misfit>> {
-    let (mut texts, mut misfits) = (Vec::with_capacity(nodes.len()), Vec::new());
-    for (index, node) in nodes.iter().enumerate() {
-        match &node.value {
-            Value::Text(text) => texts.push(text.as_str()),
-            Value::Integer(_) | Value::Boolean(_) | Value::List(_) | Value::Table(_) | Value::Other(_) => {
-                let message = format!("is {}; expected a string", node.value.describe());
-                misfits.push(Misfit { span: node.span.clone(), index: Some(index), message });
-            }
-        }
-    }
-    if misfits.is_empty() { Ok(texts) } else { Err(misfits) }
 }

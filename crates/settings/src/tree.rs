@@ -6,6 +6,9 @@ use std::ops::Range;
 use toml::Spanned;
 use toml::de::{DeArray, DeTable, DeValue};
 
+/// The characters of a key that are shown.
+const KEY_CHARACTERS_MAX: usize = 64;
+
 /// A table: its keys with their places and values.
 pub(crate) type Tree = BTreeMap<String, Entry>;
 
@@ -53,23 +56,40 @@ impl Value {
         }
     }
 
+    pub(crate) fn text(&self) -> Option<&str> {
+        if let Self::Text(text) = self { Some(text) } else { None }
+    }
+
+    pub(crate) fn integer(&self) -> Option<i64> {
+        if let Self::Integer(number) = self { Some(*number) } else { None }
+    }
+
+    pub(crate) fn boolean(&self) -> Option<bool> {
+        if let Self::Boolean(flag) = self { Some(*flag) } else { None }
+    }
+
+    pub(crate) fn list(&self) -> Option<&[Node]> {
+        if let Self::List(nodes) = self { Some(nodes) } else { None }
+    }
+
+    pub(crate) fn table(&self) -> Option<&Tree> {
+        if let Self::Table(tree) = self { Some(tree) } else { None }
+    }
+
     /// What it is, in words.
     pub(crate) fn describe(&self) -> &'static str {
         match self {
             Self::Text(_) => "a string",
             Self::Integer(_) => "a number",
-            Self::Boolean(_) => "true or false",
-            Self::List(nodes) if nodes.iter().any(Node::is_table) => "an array of tables",
+            Self::Boolean(true) => "true",
+            Self::Boolean(false) => "false",
+            Self::List(nodes) if nodes.iter().any(|node| node.value.table().is_some()) => {
+                "an array of tables"
+            }
             Self::List(_) => "an array",
             Self::Table(_) => "a table",
             Self::Other(words) => words,
         }
-    }
-}
-
-impl Node {
-    fn is_table(&self) -> bool {
-        matches!(self.value, Value::Table(_))
     }
 }
 
@@ -84,6 +104,16 @@ pub(crate) fn tree(table: DeTable<'_>) -> Tree {
 
 fn list(array: DeArray<'_>) -> Vec<Node> {
     array.into_iter().map(Node::new).collect()
+}
+
+/// A key as TOML writes it, cut to a length that fits a terminal: it may be anything.
+pub(crate) fn shown_key(name: &str) -> String {
+    let bare = |c: char| c.is_ascii_alphanumeric() || c == '_' || c == '-';
+    let shown = if !name.is_empty() && name.chars().all(bare) { name.to_owned() } else { quoted(name) };
+    match shown.char_indices().nth(KEY_CHARACTERS_MAX) {
+        Some((end, _)) => format!("{}...", &shown[..end]),
+        None => shown,
+    }
 }
 
 /// A string as TOML writes it.

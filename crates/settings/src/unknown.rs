@@ -2,10 +2,12 @@
 
 use crate::ledger::{Finding, Ledger, Member, Place};
 use crate::source::Source;
-use crate::tree::{Tree, Value};
+use crate::tree::{Tree, Value, shown_key};
 
 /// How many edits a name may be away from the one that was meant: one for each so many characters.
 const CHARACTERS_PER_EDIT: usize = 3;
+/// The longest name that is compared, in octets: comparing takes space in proportion to it.
+const NAME_OCTETS_MAX: usize = 64;
 
 /// Notes each key and each table of the sources that is not known.
 pub(crate) fn check(sources: &[Source], ledger: &mut Ledger) {
@@ -26,7 +28,7 @@ struct Walk<'a> {
 impl Walk<'_> {
     fn table(&mut self, tree: &Tree, path: &str, pattern: &str) {
         for (name, entry) in tree {
-            let path = joined(path, name);
+            let path = joined(path, &shown_key(name));
             match (self.member(pattern, name), &entry.node.value) {
                 (None, _) => self.findings.push(Finding {
                     place: Some(Place { source: self.source, span: entry.key_span.clone() }),
@@ -74,6 +76,9 @@ pub(crate) fn joined(path: &str, name: &str) -> String {
 
 /// The candidate that `name` is a slip of the finger away from.
 pub(crate) fn nearest<'a>(name: &str, candidates: impl Iterator<Item = &'a str>) -> Option<&'a str> {
+    if name.len() > NAME_OCTETS_MAX {
+        return None;
+    }
     let name = name.to_lowercase().replace('-', "_");
     let edits_max = (name.chars().count() / CHARACTERS_PER_EDIT).max(1);
     candidates

@@ -265,12 +265,9 @@ fn block() -> impl Strategy<Value = String> {
 /// An entry as the model reads it: an IPv4-mapped block is its IPv4 block.
 fn modelled(typed: &str) -> (IpNet, bool) {
     let net: IpNet = typed.trim_start_matches('!').parse().unwrap();
-    let net = match net.addr().to_canonical() {
-        address @ IpAddr::V4(_) if net.max_prefix_len() == 128 => {
-            IpNet::new(address, net.prefix_len() - 96).unwrap()
-        }
-        _ => net,
-    };
+    let address = net.addr().to_canonical();
+    let mapped = address.is_ipv4() && net.max_prefix_len() == 128;
+    let net = if mapped { IpNet::new(address, net.prefix_len() - 96).unwrap() } else { net };
     (net, typed.starts_with('!'))
 }
 
