@@ -5,5 +5,6 @@
 //! (`scripts/test` prints the sum).
 
 mod clients;
+mod dialogues;
 mod harness;
 mod simulation;
