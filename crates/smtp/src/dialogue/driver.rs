@@ -255,11 +255,11 @@ fn tls() -> Tls {
     Tls { version: "TLSv1.3".into(), cipher: "TLS_AES_128_GCM_SHA256".into(), server_name: None }
 }
 
-/// The clock of a dialogue starts anywhere and goes on as the dialogue says.
+/// The clock of a test starts anywhere and goes on as the test says.
 #[expect(
     clippy::disallowed_methods,
     reason = "an instant cannot be made otherwise; this one is only counted from"
 )]
-fn some_instant() -> Instant {
+pub(crate) fn some_instant() -> Instant {
     Instant::now()
 }
