@@ -4,7 +4,7 @@ use std::path::PathBuf;
 use proptest::prelude::*;
 
 use super::driver::Driver;
-use super::fuzz::check_session;
+use super::fuzz::{check_session, check_starttls};
 use super::run::Knife;
 use super::{Cuts, Dialogue, Scene};
 
@@ -183,5 +183,7 @@ proptest! {
     fn any_cut_of_any_input_gives_the_same(fragments in proptest::collection::vec(fragment(), 0..30)) {
         check_session(&fragments.concat());
         check_session(&[OPENING, &fragments.concat()].concat());
+        check_starttls(&[b"STARTTLS\r\n", &fragments.concat()[..]].concat());
+        check_starttls(&[OPENING, &fragments.concat()].concat());
     }
 }
