@@ -82,7 +82,8 @@ pub struct Timeouts {
     /// section 4.5.3.2.7: at least 5 minutes).
     pub command: Duration,
     /// All waiting for commands since the last message that was taken: a client that only keeps its place
-    /// with NOOP gives it up after this.
+    /// with NOOP gives it up after this. Long enough for as many recipients as the limit, each of them
+    /// waited for over a slow line.
     pub commands: Duration,
     /// Between two pieces of a body (RFC 5321 section 4.5.3.2.5: 3 minutes).
     pub body_piece: Duration,
@@ -98,7 +99,7 @@ impl Default for Timeouts {
     fn default() -> Self {
         Self {
             command: Duration::from_secs(300),
-            commands: Duration::from_secs(900),
+            commands: Duration::from_secs(1_800),
             body_piece: Duration::from_secs(180),
             body_grace: Duration::from_secs(60),
             handshake: Duration::from_secs(60),

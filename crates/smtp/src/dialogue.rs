@@ -14,6 +14,8 @@ mod run;
 mod scene;
 
 pub use driver::account;
+#[cfg(test)]
+pub(crate) use driver::some_instant;
 pub use run::Cuts;
 pub use scene::Scene;
 

@@ -37,34 +37,37 @@ pub(crate) enum DotReader {
 impl DotReader {
     /// Reads the longest piece that is octet for octet the message's; says how many octets it took.
     pub(crate) fn read(&mut self, input: &[u8]) -> (usize, Piece) {
-        let start = match (*self, input) {
-            (_, []) | (Self::LineStart, b"." | b".\r") => return (0, Piece::Incomplete),
-            (Self::LineStart, [b'.', b'\r', b'\n', ..]) => return (3, Piece::End),
-            (Self::LineStart, [b'.', ..]) => 1,
-            (Self::LineStart | Self::AfterCr | Self::Inside, _) => 0,
+        let at_line_start = *self == Self::LineStart;
+        let start = match input {
+            [] => return (0, Piece::Incomplete),
+            b"." | b".\r" if at_line_start => return (0, Piece::Incomplete),
+            [b'.', b'\r', b'\n', ..] if at_line_start => return (3, Piece::End),
+            [b'.', text @ ..] if at_line_start => {
+                *self = Self::Inside;
+                input.len() - text.len()
+            }
+            [..] => 0,
         };
-        if start == 1 {
-            *self = Self::Inside;
-        }
-        let end = start + self.line_start_with_dot(&input[start..]);
+        let end = start + self.take_up_to_dot(&input[start..]);
         (end, Piece::Octets(start..end))
     }
 
-    /// The place of the next dot that starts a line, or the end of `text`; moves there.
-    fn line_start_with_dot(&mut self, text: &[u8]) -> usize {
-        let found = match (*self, text) {
-            (Self::AfterCr, [b'\n', b'.', ..]) => Some(1),
-            (Self::LineStart | Self::AfterCr | Self::Inside, _) => {
-                memmem::find(text, b"\r\n.").map(|at| at + 2)
-            }
+    /// Takes the text up to the next dot that starts a line, or all of it; says how many octets that is.
+    fn take_up_to_dot(&mut self, text: &[u8]) -> usize {
+        let shared_crlf = *self == Self::AfterCr && text.starts_with(b"\n");
+        let dot = match text {
+            [_, b'.', ..] if shared_crlf => Some(1),
+            [..] => memmem::find(text, b"\r\n.").map(|at| at + 2),
         };
-        *self = match (*self, text) {
-            _ if found.is_some() => Self::LineStart,
-            (Self::AfterCr, b"\n") | (_, [.., b'\r', b'\n']) => Self::LineStart,
-            (_, [.., b'\r']) => Self::AfterCr,
-            (_, _) => Self::Inside,
+        let ends_line = text.ends_with(b"\r\n") || (shared_crlf && text.len() == 1);
+        *self = if dot.is_some() || ends_line {
+            Self::LineStart
+        } else if text.ends_with(b"\r") {
+            Self::AfterCr
+        } else {
+            Self::Inside
         };
-        found.unwrap_or(text.len())
+        dot.unwrap_or(text.len())
     }
 }
 

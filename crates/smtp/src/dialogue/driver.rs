@@ -25,6 +25,8 @@ pub(super) struct Driver<'a> {
     now: Instant,
     unread: Vec<u8>,
     transaction: Option<Transaction>,
+    /// Between STARTTLS and the end of the handshake.
+    securing: bool,
     ids: MailIds,
     heard: Vec<u8>,
     pub(super) kept: Vec<Kept>,
@@ -51,6 +53,7 @@ impl<'a> Driver<'a> {
             now: some_instant(),
             unread: Vec::new(),
             transaction: None,
+            securing: false,
             ids,
             heard: Vec::new(),
             kept: Vec::new(),
@@ -74,6 +77,7 @@ impl<'a> Driver<'a> {
     }
 
     pub(super) fn handshake(&mut self) {
+        self.securing = false;
         self.session.tls_established(tls());
         self.turn();
     }
@@ -136,6 +140,7 @@ impl<'a> Driver<'a> {
     }
 
     fn event(&mut self, event: Event, input: &[u8]) {
+        assert!(!self.securing || matches!(event, Event::Close(_)), "plaintext behind STARTTLS is run");
         match event {
             Event::Mail(mail) => self.mail(mail),
             Event::Recipient(recipient) => self.recipient(recipient),
@@ -144,6 +149,7 @@ impl<'a> Driver<'a> {
             Event::EndOfMessage(end) => self.end_of_message(&end),
             Event::Reset => assert!(self.transaction.take().is_some(), "only what is open is reset"),
             Event::StartTls => {
+                self.securing = true;
                 self.transaction = None;
                 self.transmit();
             }
@@ -255,11 +261,11 @@ fn tls() -> Tls {
     Tls { version: "TLSv1.3".into(), cipher: "TLS_AES_128_GCM_SHA256".into(), server_name: None }
 }
 
-/// The clock of a dialogue starts anywhere and goes on as the dialogue says.
+/// The clock of a test starts anywhere and goes on as the test says.
 #[expect(
     clippy::disallowed_methods,
     reason = "an instant cannot be made otherwise; this one is only counted from"
 )]
-fn some_instant() -> Instant {
+pub(crate) fn some_instant() -> Instant {
     Instant::now()
 }

@@ -27,6 +27,18 @@ pub fn check_session(input: &[u8]) {
     }
 }
 
+/// Asserts that nothing is run between STARTTLS and the handshake, however `input` is cut.
+///
+/// # Panics
+/// When that does not hold.
+pub fn check_starttls(input: &[u8]) {
+    let mut scene = scene();
+    scene.set("starttls", "offered").expect("a setting of dialogues");
+    for cuts in [Cuts::Whole, Cuts::Octets, Cuts::Random(0), Cuts::Random(1)] {
+        outcome(&scene, input, cuts);
+    }
+}
+
 fn outcome(scene: &Scene, input: &[u8], cuts: Cuts) -> Outcome {
     let mut driver = Driver::new(scene);
     driver.greet();

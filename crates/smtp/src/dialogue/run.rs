@@ -22,9 +22,10 @@ impl Dialogue {
     pub fn run(&self, cuts: Cuts) -> Result<(), DialogueError> {
         let mut driver = Driver::new(&self.scene);
         let mut knife = Knife(cuts);
-        match self.acts.first() {
-            Some(Act::Client(_)) => driver.early_talker(),
-            _ => driver.greet(),
+        if matches!(self.acts.first(), Some(Act::Client(_))) {
+            driver.early_talker();
+        } else {
+            driver.greet();
         }
         for act in &self.acts {
             if let Act::Server(expected) = act {

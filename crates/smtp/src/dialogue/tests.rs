@@ -3,8 +3,10 @@ use std::path::PathBuf;
 
 use proptest::prelude::*;
 
-use super::fuzz::check_session;
-use super::{Cuts, Dialogue};
+use super::driver::Driver;
+use super::fuzz::{check_session, check_starttls};
+use super::run::Knife;
+use super::{Cuts, Dialogue, Scene};
 
 /// Fewer than this means that the folder was not found, or emptied.
 const DIALOGUES_MIN: usize = 60;
@@ -116,11 +118,72 @@ fn fragment() -> impl Strategy<Value = Vec<u8>> {
     ]
 }
 
+/// A message: lines, dots and line ends of all kinds.
+fn message() -> impl Strategy<Value = Vec<u8>> {
+    let piece =
+        proptest::sample::select(vec!["\r\n", "\r\n.", ".", "\r", "\n", "\0", "text", "Subject: x\r\n"]);
+    proptest::collection::vec(piece, 0..40).prop_map(|pieces| pieces.concat().into_bytes())
+}
+
+/// What a client puts on the wire behind DATA (RFC 5321 section 4.5.2).
+fn stuffed(message: &[u8]) -> Vec<u8> {
+    let mut wire = Vec::new();
+    for line in String::from_utf8_lossy(message).split_inclusive("\r\n") {
+        let dot = if line.starts_with('.') { "." } else { "" };
+        wire.extend_from_slice(format!("{dot}{line}").as_bytes());
+    }
+    [&wire, &b".\r\n"[..]].concat()
+}
+
+/// What a client puts on the wire in chunks of these sizes (RFC 3030).
+fn chunked(message: &[u8], sizes: &[usize]) -> Vec<u8> {
+    let (mut wire, mut rest) = (Vec::new(), message);
+    for size in sizes {
+        let (chunk, behind) = rest.split_at((*size).min(rest.len()));
+        wire.extend_from_slice(format!("BDAT {}\r\n", chunk.len()).as_bytes());
+        wire.extend_from_slice(chunk);
+        rest = behind;
+    }
+    [&wire, format!("BDAT {} LAST\r\n", rest.len()).as_bytes(), rest].concat()
+}
+
+/// Sends the wire form, cut by the seed, and gives back the message that is kept.
+fn kept(wire: &[u8], seed: u64) -> Vec<u8> {
+    let scene = Scene::default();
+    let mut driver = Driver::new(&scene);
+    driver.greet();
+    for piece in Knife(Cuts::Random(seed)).pieces(&[OPENING, wire].concat()) {
+        driver.feed(piece);
+    }
+    assert_eq!(driver.kept.len(), 1, "{}", String::from_utf8_lossy(&driver.heard()));
+    driver.kept.remove(0).octets
+}
+
+const OPENING: &[u8] = b"EHLO a\r\nMAIL FROM:<a@example.com>\r\nRCPT TO:<b@example.com>\r\n";
+
 proptest! {
     #[test]
+    fn a_message_comes_out_of_data_as_it_went_in(mut message in message(), seed in any::<u64>()) {
+        if !message.is_empty() && !message.ends_with(b"\r\n") {
+            message.extend_from_slice(b"\r\n");
+        }
+        prop_assert_eq!(kept(&[b"DATA\r\n", &stuffed(&message)[..]].concat(), seed), message);
+    }
+
+    #[test]
+    fn a_message_comes_out_of_chunks_as_it_went_in(
+        message in message(),
+        sizes in proptest::collection::vec(0_usize..30, 0..6),
+        seed in any::<u64>(),
+    ) {
+        prop_assert_eq!(kept(&chunked(&message, &sizes), seed), message);
+    }
+
+    #[test]
     fn any_cut_of_any_input_gives_the_same(fragments in proptest::collection::vec(fragment(), 0..30)) {
-        let opening = &b"EHLO a\r\nMAIL FROM:<a@example.com>\r\nRCPT TO:<b@example.com>\r\n"[..];
         check_session(&fragments.concat());
-        check_session(&[opening, &fragments.concat()].concat());
+        check_session(&[OPENING, &fragments.concat()].concat());
+        check_starttls(&[b"STARTTLS\r\n", &fragments.concat()[..]].concat());
+        check_starttls(&[OPENING, &fragments.concat()].concat());
     }
 }

@@ -51,5 +51,7 @@ pub(crate) const BINARY_BY_DATA: Reply = Reply::fixed(503, (5, 1), "BINARYMIME n
 pub(crate) const TLS_ALREADY: Reply = Reply::fixed(503, (5, 1), "TLS is in use already");
 pub(crate) const NO_RECIPIENTS: Reply = Reply::fixed(554, (5, 1), "no valid recipients");
 pub(crate) const TLS_REQUIRED: Reply = Reply::fixed(530, (7, 0), "STARTTLS is required first");
+/// Without an enhanced code, as any answer to HELO.
+pub(crate) const HELO_NEEDS_TLS: Reply = Reply::bare(530, "STARTTLS is required first, and EHLO before it");
 pub(crate) const PLAINTEXT_BEHIND_STARTTLS: Reply =
     Reply::fixed(501, (5, 4), "STARTTLS must be the last of its group");

@@ -49,6 +49,9 @@ impl Session {
     }
 
     fn line(&mut self, line: &Line<'_>, is_last: bool) -> Option<Event> {
+        if matches!(self.state, State::TurnedAway) {
+            return self.turn_away(line);
+        }
         match line {
             Line::Incomplete => None,
             Line::TooLong { start } => self.garbled(start, &table::LINE_TOO_LONG),
@@ -59,29 +62,48 @@ impl Session {
         }
     }
 
+    /// RFC 5321 section 3.1: 503 to all but QUIT.
+    fn turn_away(&mut self, line: &Line<'_>) -> Option<Event> {
+        match line {
+            Line::Complete(line) if line.eq_ignore_ascii_case(b"QUIT") => self.quit(),
+            Line::Complete(_) | Line::TooLong { .. } | Line::Incomplete => self.fault(&table::TURNED_AWAY),
+        }
+    }
+
     /// A line that is not looked into. If it may be a BDAT, what follows may be its payload, and must not
     /// be run: the session cannot go on.
     fn garbled(&mut self, start: &[u8], reply: &Reply) -> Option<Event> {
-        let is_chunk = start.get(..4).is_some_and(|verb| verb.eq_ignore_ascii_case(b"BDAT"));
-        if is_chunk && !matches!(self.state, State::TurnedAway) {
+        if start.get(..4).is_some_and(|verb| verb.eq_ignore_ascii_case(b"BDAT")) {
             self.close_with(reply, CloseReason::OutOfStep);
             return None;
         }
-        let reply = if matches!(self.state, State::TurnedAway) { &table::TURNED_AWAY } else { reply };
         self.fault(reply)
     }
 
     fn verb(&mut self, text: &str, is_last: bool) -> Option<Event> {
         let (verb, arguments) = Verb::split(text);
-        if matches!(self.state, State::TurnedAway) {
-            return if verb == Verb::Quit { self.quit() } else { self.fault(&table::TURNED_AWAY) };
-        }
-        if self.needs_tls() && !is_allowed_before_tls(verb) {
-            return self.fault(&table::TLS_REQUIRED);
+        if let Some(reply) = self.tls_refusal(verb) {
+            return self.fault(&reply);
         }
         match verb.command(arguments) {
             Ok(command) => self.command(command, is_last),
             Err(reply) => self.fault(&reply),
+        }
+    }
+
+    /// RFC 3207 section 4. BDAT is refused later, when its payload can be stepped over.
+    fn tls_refusal(&self, verb: Verb) -> Option<Reply> {
+        match verb {
+            Verb::Ehlo | Verb::Noop | Verb::StartTls | Verb::Quit | Verb::Bdat => None,
+            Verb::Helo => self.needs_tls().then_some(table::HELO_NEEDS_TLS),
+            Verb::Mail
+            | Verb::Rcpt
+            | Verb::Data
+            | Verb::Rset
+            | Verb::Vrfy
+            | Verb::Help
+            | Verb::NotImplemented
+            | Verb::Unknown => self.needs_tls().then_some(table::TLS_REQUIRED),
         }
     }
 
@@ -119,9 +141,8 @@ impl Session {
             StartTls::Offered | StartTls::Required if self.tls.is_none() => "\nSTARTTLS",
             StartTls::Unavailable | StartTls::Offered | StartTls::Required => "",
         };
-        format!(
-            "\nPIPELINING\nSIZE {size}\n8BITMIME\nSMTPUTF8\nCHUNKING\nBINARYMIME\nENHANCEDSTATUSCODES\nDSN{starttls}"
-        )
+        let fixed = "\n8BITMIME\nSMTPUTF8\nCHUNKING\nBINARYMIME\nENHANCEDSTATUSCODES\nDSN";
+        format!("\nPIPELINING\nSIZE {size}{fixed}{starttls}")
     }
 
     fn mail(&mut self, mail: Mail) -> Option<Event> {
@@ -352,21 +373,5 @@ impl Session {
             self.state = State::Closing(reason);
             self.lines = LineReader::default();
         }
-    }
-}
-
-/// RFC 3207 section 4. BDAT is refused later, when its payload can be stepped over.
-fn is_allowed_before_tls(verb: Verb) -> bool {
-    match verb {
-        Verb::Ehlo | Verb::Noop | Verb::StartTls | Verb::Quit | Verb::Bdat => true,
-        Verb::Helo
-        | Verb::Mail
-        | Verb::Rcpt
-        | Verb::Data
-        | Verb::Rset
-        | Verb::Vrfy
-        | Verb::Help
-        | Verb::NotImplemented
-        | Verb::Unknown => false,
     }
 }

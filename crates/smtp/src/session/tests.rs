@@ -4,13 +4,8 @@ use std::time::Duration;
 use sensor_mail::{MailIds, NodeId, Refusal};
 
 use super::*;
+use crate::dialogue::some_instant as start;
 use crate::{Limits, StartTls, Timeouts};
-
-/// An instant to count from.
-#[expect(clippy::disallowed_methods, reason = "an instant cannot be made otherwise")]
-fn start() -> Instant {
-    Instant::now()
-}
 
 fn config() -> SessionConfig {
     SessionConfig {
