@@ -100,7 +100,7 @@ pub struct Options {
 #[derive(Debug, thiserror::Error)]
 pub enum LoadError {
     /// The runtime cannot be built.
-    #[error("no runtime")]
+    #[error("no runtime: {0}")]
     Runtime(#[source] std::io::Error),
     /// There is no such process.
     #[error("process {0} does not run")]
@@ -244,7 +244,6 @@ async fn connect(plan: &Plan, number: u64) -> std::io::Result<TcpStream> {
     let target = SocketAddr::from(plan.options.addr);
     let socket = if target.is_ipv4() { TcpSocket::new_v4()? } else { TcpSocket::new_v6()? };
     if let Some(source) = plan.source(number) {
-        socket.set_reuseaddr(true)?;
         socket.bind(source)?;
     }
     let stream = socket.connect(target).await?;

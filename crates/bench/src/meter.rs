@@ -48,22 +48,10 @@ pub fn host() -> HostCpu {
     HostCpu::parse(&text, ticks_per_second()).unwrap_or_default()
 }
 
-/// Waits until the tree is idle, `longest` at most: its queue is worked off then. Returns how long it was
-/// busy.
+/// Waits until the tree is idle, `longest` at most: its queue is worked off then.
 #[must_use]
 pub fn settle(root: u32, longest: Duration) -> Settled {
-    let start = now();
-    let mut last = tree(root);
-    while start.elapsed() < longest {
-        let step = now();
-        std::thread::sleep(SETTLE_STEP);
-        let next = tree(root);
-        if used_between(last, next) < SETTLE_SECONDS_OF_CPU {
-            return Settled { seconds: (step - start).as_secs_f64(), idle: true };
-        }
-        last = next;
-    }
-    Settled { seconds: start.elapsed().as_secs_f64(), idle: false }
+    settle_by(|| tree(root), SETTLE_STEP, longest)
 }
 
 /// What [`settle`] found.
@@ -73,6 +61,21 @@ pub struct Settled {
     pub seconds: f64,
     /// Whether it was idle at the end.
     pub idle: bool,
+}
+
+fn settle_by(mut tree: impl FnMut() -> Option<TreeCpu>, step: Duration, longest: Duration) -> Settled {
+    let start = now();
+    let mut last = tree();
+    while start.elapsed() < longest {
+        let busy = start.elapsed();
+        std::thread::sleep(step);
+        let next = tree();
+        if used_between(last, next) < SETTLE_SECONDS_OF_CPU {
+            return Settled { seconds: busy.as_secs_f64(), idle: true };
+        }
+        last = next;
+    }
+    Settled { seconds: start.elapsed().as_secs_f64(), idle: false }
 }
 
 fn used_between(before: Option<TreeCpu>, after: Option<TreeCpu>) -> f64 {
@@ -102,9 +105,27 @@ mod tests {
         assert!(host().busy > 0.0);
     }
 
+    /// Settles a tree that shows `totals` one look after the other and is gone then; returns whether it was
+    /// idle and how many looks were left.
+    fn settle_at(totals: &[f64], longest: Duration) -> (bool, usize) {
+        let mut left = totals.iter();
+        let tree = || left.next().map(|&user| TreeCpu { user, system: 0.0, processes: 1 });
+        let settled = settle_by(tree, Duration::ZERO, longest);
+        (settled.idle, left.len())
+    }
+
     #[test]
-    fn a_server_that_is_gone_has_settled() {
-        let settled = settle(u32::MAX, Duration::from_secs(60));
-        assert!(settled.idle);
+    fn a_tree_has_settled_when_it_uses_next_to_nothing_between_two_looks() {
+        let long = Duration::from_secs(60);
+        for (totals, looks_left) in [
+            (&[1.0, 1.0, 5.0][..], 1),
+            (&[1.0, 2.0, 3.0, 3.01, 9.0], 1),
+            // A server that is gone does no more work.
+            (&[1.0, 2.0], 0),
+            (&[], 0),
+        ] {
+            assert_eq!(settle_at(totals, long), (true, looks_left), "{totals:?}");
+        }
+        assert_eq!(settle_at(&[1.0, 2.0], Duration::ZERO), (false, 1));
     }
 }

@@ -67,9 +67,8 @@ fn group_commit(dir: &Path, filled: bool, blocks: usize, time: Duration) -> io::
     }
     file.sync_all()?;
     let group = vec![0x5a; blocks * BLOCK_OCTETS];
-    let end = meter::now() + time;
     let (start, mut groups, mut offset) = (meter::now(), 0_u64, 0);
-    while meter::now() < end {
+    while groups == 0 || start.elapsed() < time {
         if offset + group.len() as u64 > FILE_OCTETS {
             offset = 0;
             if !filled {
@@ -91,7 +90,6 @@ fn group_commit(dir: &Path, filled: bool, blocks: usize, time: Duration) -> io::
 fn ping_pong(connections: usize, time: Duration) -> io::Result<Limit> {
     let listener = TcpListener::bind("127.0.0.1:0")?;
     let start = meter::now();
-    let end = start + time;
     let mut clients = Vec::new();
     for _ in 0..connections {
         let client = TcpStream::connect(listener.local_addr()?)?;
@@ -99,7 +97,7 @@ fn ping_pong(connections: usize, time: Duration) -> io::Result<Limit> {
         client.set_nodelay(true)?;
         server.set_nodelay(true)?;
         thread::spawn(move || echo(server));
-        clients.push(thread::spawn(move || ping(client, end)));
+        clients.push(thread::spawn(move || ping(client, start + time)));
     }
     let mut pings = 0;
     for client in clients {
@@ -112,7 +110,7 @@ fn ping_pong(connections: usize, time: Duration) -> io::Result<Limit> {
 fn ping(mut stream: TcpStream, end: Instant) -> io::Result<u64> {
     let mut octets = [7; PING_OCTETS];
     let mut pings = 0;
-    while meter::now() < end {
+    while pings == 0 || meter::now() < end {
         stream.write_all(&octets)?;
         stream.read_exact(&mut octets)?;
         pings += 1;

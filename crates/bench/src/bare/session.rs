@@ -99,8 +99,12 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Session<S> {
     }
 
     async fn bdat(&mut self, chunk: Chunk) -> io::Result<()> {
+        if chunk.octets > MESSAGE_OCTETS_MAX - self.chunks.len() {
+            self.flush().await?;
+            return Err(io::ErrorKind::FileTooLarge.into());
+        }
         while self.input.len() < chunk.octets {
-            self.read_more(MESSAGE_OCTETS_MAX).await?;
+            self.read_more(chunk.octets).await?;
         }
         let octets = self.take(chunk.octets);
         if self.chunks.is_empty() {

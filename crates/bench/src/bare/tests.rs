@@ -41,6 +41,8 @@ async fn any_split_of_the_input_gives_the_same_replies_and_the_same_file() {
         ("BDAT 0 LAST\r\nBDAT 5 last\r\n.\r\n.\nQUIT\r\n", "220 250 250 221", ".\r\n.\n"),
         ("BDAT many\r\nQUIT\r\n", "220 501 221", ""),
         ("DATA\r\nnever ended\r\n", "220 354", ""),
+        ("BDAT 4\r\nx\r\n.BDAT 268435453\r\n", "220 250", ""),
+        ("BDAT 18446744073709551615 LAST\r\n", "220", ""),
     ] {
         for step in [1, 2, 3, 7, input.len()] {
             let (_dir, path, store) = temporary_store();
