@@ -60,16 +60,14 @@ impl ClientRules {
         let (mut v4, mut v6, mut faults) = (Vec::new(), Vec::new(), Vec::new());
         for (index, typed) in entries.iter().enumerate() {
             match entry::parse(typed.as_ref()) {
-                Ok((IpCidr::V4(cidr), negated)) => v4.push(Block {
-                    first: cidr.first_address().to_bits(),
-                    last: cidr.last_address().to_bits(),
-                    owner: Position::new(index, negated),
-                }),
-                Ok((IpCidr::V6(cidr), negated)) => v6.push(Block {
-                    first: cidr.first_address().to_bits(),
-                    last: cidr.last_address().to_bits(),
-                    owner: Position::new(index, negated),
-                }),
+                Ok((IpCidr::V4(cidr), negated)) => {
+                    let (first, last) = (cidr.first_address().to_bits(), cidr.last_address().to_bits());
+                    v4.push(Block { first, last, owner: Position::new(index, negated) });
+                }
+                Ok((IpCidr::V6(cidr), negated)) => {
+                    let (first, last) = (cidr.first_address().to_bits(), cidr.last_address().to_bits());
+                    v6.push(Block { first, last, owner: Position::new(index, negated) });
+                }
                 Err(problem) => faults.push(EntryFault { index, problem }),
             }
         }

@@ -1,6 +1,6 @@
 //! What is written down while settings are read: sections, their keys, and faults.
 
-use std::collections::{BTreeMap, HashMap};
+use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::ops::Range;
 
 use crate::fault::{Fault, Faults, Position};
@@ -41,6 +41,8 @@ pub(crate) struct Ledger {
     /// Sections in the order in which they were first asked for.
     pub(crate) sections: Vec<Section>,
     section_at: HashMap<String, usize>,
+    /// The names of the keys whose values must be shown nowhere.
+    secrets: BTreeSet<&'static str>,
     /// By the pattern of the table's path, such as `smtp.listener[]`.
     pub(crate) known: BTreeMap<String, KnownKeys>,
     findings: Vec<Finding>,
@@ -55,6 +57,9 @@ impl Ledger {
     }
 
     pub(crate) fn record(&mut self, section: &str, record: Record) {
+        if record.key.secret {
+            self.secrets.insert(record.key.name);
+        }
         let at = *self.section_at.get(section).expect("a table opens its section");
         self.sections[at].records.push(record);
     }
@@ -67,8 +72,13 @@ impl Ledger {
         self.findings.push(finding);
     }
 
+    /// Whether some table has a secret of this name.
+    pub(crate) fn is_secret(&self, name: &str) -> bool {
+        self.secrets.contains(name)
+    }
+
     /// The faults of the sources' syntax and of what was read from them, if any.
-    pub(crate) fn into_faults(self, sources: &[Source]) -> Option<Faults> {
+    pub(crate) fn faults(&mut self, sources: &[Source]) -> Option<Faults> {
         let mut findings = damage(sources);
         let damaged: Vec<(usize, usize)> =
             findings.iter().filter_map(|finding| line(finding, sources)).collect();
@@ -76,12 +86,13 @@ impl Ledger {
         let is_sound = |finding: &Finding| {
             line(finding, sources).is_none_or(|line| damaged.binary_search(&line).is_err())
         };
-        findings.extend(self.findings.into_iter().filter(is_sound));
+        findings.extend(std::mem::take(&mut self.findings).into_iter().filter(is_sound));
         findings.sort_by_key(|finding| match &finding.place {
             Some(place) => (place.source, place.span.start),
             None => (usize::MAX, 0),
         });
-        let faults = located(findings, sources);
+        let mut locator = Locator { sources, secrets: &self.secrets, last: None };
+        let faults: Vec<Fault> = findings.into_iter().map(|finding| locator.locate(finding)).collect();
         if faults.is_empty() { None } else { Some(Faults(faults)) }
     }
 }
@@ -109,23 +120,43 @@ fn line(finding: &Finding, sources: &[Source]) -> Option<(usize, usize)> {
     Some((place.source, sources[place.source].line(place.span.start)))
 }
 
-fn located(findings: Vec<Finding>, sources: &[Source]) -> Vec<Fault> {
-    let mut last: Option<(usize, usize, Position)> = None;
-    findings
-        .into_iter()
-        .map(|finding| {
-            let Finding { place, key, message, expected, secret } = finding;
-            let mut fault = Fault { source: None, position: None, key, message, expected, excerpt: None };
-            let Some(Place { source: index, span }) = place else { return fault };
-            let source = &sources[index];
-            let before = last.filter(|(source, ..)| *source == index).map(|(_, at, position)| (at, position));
-            fault.source = Some(source.shared_name());
-            if let Some((start, position, excerpt)) = source.place(&span, before) {
-                last = Some((index, start, position));
-                fault.position = Some(position);
-                fault.excerpt = (!secret).then_some(excerpt);
-            }
-            fault
-        })
-        .collect()
+/// Finds line, column and excerpt, for findings in the order of the text.
+struct Locator<'a> {
+    sources: &'a [Source],
+    secrets: &'a BTreeSet<&'static str>,
+    last: Option<Located>,
+}
+
+/// The finding that was located last: the next one is often on the same line, which may be long.
+#[derive(Clone, Copy)]
+struct Located {
+    source: usize,
+    start: usize,
+    position: Position,
+    holds_secret: bool,
+}
+
+impl Locator<'_> {
+    fn locate(&mut self, finding: Finding) -> Fault {
+        let Finding { place, key, message, expected, secret } = finding;
+        let mut fault = Fault { source: None, position: None, key, message, expected, excerpt: None };
+        let Some(Place { source: index, span }) = place else { return fault };
+        let source = &self.sources[index];
+        let last = self.last.filter(|last| last.source == index);
+        fault.source = Some(source.shared_name());
+        let Some((start, position, excerpt)) =
+            source.place(&span, last.map(|last| (last.start, last.position)))
+        else {
+            return fault;
+        };
+        let holds_secret = match last.filter(|last| last.position.line == position.line) {
+            Some(last) => last.holds_secret,
+            None => self.secrets.iter().any(|name| source.line_text(position.line).contains(name)),
+        };
+        self.last = Some(Located { source: index, start, position, holds_secret });
+        fault.position = Some(position);
+        // A fault of one key shows its neighbours on the line as well.
+        fault.excerpt = (!secret && !holds_secret).then_some(excerpt);
+        fault
+    }
 }

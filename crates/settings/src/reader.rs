@@ -45,9 +45,8 @@ impl Reader {
     pub fn finish(self) -> Result<Shown, Faults> {
         let mut ledger = self.ledger.into_inner();
         unknown::check(&self.sources, &mut ledger);
-        let sections = std::mem::take(&mut ledger.sections);
-        match ledger.into_faults(&self.sources) {
-            None => Ok(Shown::new(sections)),
+        match ledger.faults(&self.sources) {
+            None => Ok(Shown::new(ledger.sections)),
             Some(faults) => Err(faults),
         }
     }

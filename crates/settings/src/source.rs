@@ -189,6 +189,12 @@ impl Source {
         self.line_starts.partition_point(|start| *start <= at)
     }
 
+    /// The text of a line, counted from 1.
+    pub(crate) fn line_text(&self, line: usize) -> &str {
+        let end = self.line_starts.get(line).copied().unwrap_or(self.text.len());
+        &self.text[self.line_starts[line - 1]..end]
+    }
+
     /// Start, position and excerpt of a span. A variable is one value and may be a secret: neither is shown.
     ///
     /// `last` is the place that was asked for before, with its answer: the faults of one long line are then

@@ -112,20 +112,21 @@ impl<'r> Table<'r> {
         for (source, entry) in self.entries(name) {
             elements = self.elements(name, source, entry);
         }
-        let open = |(index, layer): (usize, Layer<'r>)| {
+        let open = |(index, layer)| {
             let path = format!("{}[{}]", self.path_of(name), index + 1);
             read(&Self::open(self.reader, path, pattern.clone(), vec![layer], doc))
         };
-        elements.into_iter().enumerate().filter_map(open).collect()
+        elements.into_iter().filter_map(open).collect()
     }
 
-    fn elements(&self, name: &str, source: usize, entry: &'r Entry) -> Vec<Layer<'r>> {
+    /// The tables of an array, with their indices: what is no table in between is a fault.
+    fn elements(&self, name: &str, source: usize, entry: &'r Entry) -> Vec<(usize, Layer<'r>)> {
         let expected = || format!("an array of tables, [[{}]]", self.path_of(name));
         let Some(nodes) = entry.node.value.list() else {
             self.find_kind(name, source, entry, expected());
             return Vec::new();
         };
-        let layer = |node: &'r Node| {
+        let layer = |(index, node): (usize, &'r Node)| {
             let layer = node.value.table().map(|tree| Layer { source, header: node.span.clone(), tree });
             if layer.is_none() {
                 self.find(Finding {
@@ -136,9 +137,9 @@ impl<'r> Table<'r> {
                     secret: false,
                 });
             }
-            layer
+            Some((index, layer?))
         };
-        nodes.iter().filter_map(layer).collect()
+        nodes.iter().enumerate().filter_map(layer).collect()
     }
 
     /// Reads `true` or `false`.
@@ -150,7 +151,7 @@ impl<'r> Table<'r> {
     /// Reads a whole number within a range that fits an `i64`, as TOML's numbers do.
     ///
     /// # Panics
-    /// If a bound of the range does not fit: a mistake of the program.
+    /// If the default lies outside the range, or the range outside an `i64`: a mistake of the program.
     #[must_use]
     pub fn integer<T>(&self, key: Key, default: T, range: RangeInclusive<T>) -> T
     where
@@ -158,6 +159,11 @@ impl<'r> Table<'r> {
     {
         let bound = |bound: T| bound.try_into().ok().expect("a bound of a setting fits an i64");
         let (min, max) = (bound(*range.start()), bound(*range.end()));
+        assert!(
+            (min..=max).contains(&bound(default)),
+            "default of {} is out of range",
+            self.path_of(key.name)
+        );
         self.value(key, &Kind::Integer { min, max }, Some(default.to_string()), |_, node| {
             integer(node, min, max)
         })
@@ -170,11 +176,10 @@ impl<'r> Table<'r> {
     /// If the default does not have the form: a mistake of the program.
     #[must_use]
     pub fn read<T: 'static>(&self, key: Key, form: &Form<T>, default: &str) -> T {
-        let taken =
-            self.value(key, form.kind(), Some(quoted(default)), |source, node| text(form, source, node));
-        taken.unwrap_or_else(|| {
-            form.parse(default).unwrap_or_else(|why| panic!("default of {}: {why}", self.path_of(key.name)))
-        })
+        let parsed = form.parse(default);
+        let fallback = parsed.unwrap_or_else(|why| panic!("default of {}: {why}", self.path_of(key.name)));
+        self.value(key, form.kind(), Some(quoted(default)), |source, node| text(form, source, node))
+            .unwrap_or(fallback)
     }
 
     /// Reads a string of some form that may be missing.
@@ -195,6 +200,9 @@ impl<'r> Table<'r> {
 
     /// Reads an array of strings that is empty by default. `expected` is what it is, such as `a list of names`;
     /// `parse` gives a fault for each element that cannot be used.
+    ///
+    /// # Panics
+    /// If `parse` refuses the empty list: a mistake of the program.
     #[must_use]
     pub fn list<T>(
         &self,
@@ -202,13 +210,10 @@ impl<'r> Table<'r> {
         expected: &'static str,
         parse: impl Fn(&[&str]) -> Result<T, Vec<ItemFault>>,
     ) -> T {
+        let fallback = parse(&[]).unwrap_or_else(|_| panic!("{} cannot be empty", self.path_of(key.name)));
         let default = quoted_list::<&str>(&[]);
-        let taken = self
-            .value(key, &Kind::List { expected }, Some(default), |source, node| list(source, node, &parse));
-        taken.unwrap_or_else(|| match parse(&[]) {
-            Ok(value) => value,
-            Err(_) => panic!("default of {}: the empty list is refused", self.path_of(key.name)),
-        })
+        self.value(key, &Kind::List { expected }, Some(default), |source, node| list(source, node, &parse))
+            .unwrap_or(fallback)
     }
 
     /// Adds a fault that is found only by looking at several keys, at the value of one of them.
@@ -276,12 +281,7 @@ impl<'r> Table<'r> {
     }
 
     fn is_secret(&self, name: &str) -> bool {
-        let ledger = self.reader.ledger.borrow();
-        ledger
-            .sections
-            .iter()
-            .flat_map(|section| &section.records)
-            .any(|record| record.key.secret && record.path == self.path_of(name))
+        self.reader.ledger.borrow().is_secret(name)
     }
 
     fn know(&self, name: &'static str, member: Member) {

@@ -30,13 +30,10 @@ impl Walk<'_> {
         for (name, entry) in tree {
             let path = joined(path, &shown_key(name));
             match (self.member(pattern, name), &entry.node.value) {
-                (None, _) => self.findings.push(Finding {
-                    place: Some(Place { source: self.source, span: entry.key_span.clone() }),
-                    message: self.message(pattern, name),
-                    key: path,
-                    expected: None,
-                    secret: false,
-                }),
+                (None, _) => {
+                    let place = Place { source: self.source, span: entry.key_span.clone() };
+                    self.findings.push(self.unknown(pattern, name, path, place));
+                }
                 (Some(Member::Table), Value::Table(tree)) => self.table(tree, &path, &joined(pattern, name)),
                 (Some(Member::Tables), Value::List(nodes)) => {
                     let pattern = format!("{}[]", joined(pattern, name));
@@ -56,17 +53,20 @@ impl Walk<'_> {
         self.ledger.known.get(pattern)?.get(name).copied()
     }
 
-    fn message(&self, pattern: &str, name: &str) -> String {
+    fn unknown(&self, pattern: &str, name: &str, path: String, place: Place) -> Finding {
         let siblings = self.ledger.known.get(pattern);
         let near = nearest(name, siblings.into_iter().flat_map(|keys| keys.keys().copied()));
         let elsewhere = || {
             let mut tables = self.ledger.known.iter();
             tables.find(|(_, keys)| keys.contains_key(name)).map(|(pattern, _)| joined(pattern, name))
         };
-        match near.map(str::to_owned).or_else(elsewhere) {
+        let message = match near.map(str::to_owned).or_else(elsewhere) {
             Some(meant) => format!("unknown key; did you mean {meant}?"),
             None => "unknown key".to_owned(),
-        }
+        };
+        // Behind a mistyped `password` stands a password.
+        let secret = near.is_some_and(|near| self.ledger.is_secret(near));
+        Finding { place: Some(place), key: path, message, expected: None, secret }
     }
 }
 

@@ -127,3 +127,25 @@ impl<'b, A: Address> Sweep<'b, A> {
         self.owners.push(owner);
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// Blocks of 256 addresses, one after the other, the inner ones at either end of an outer one.
+    #[test]
+    fn blocks_that_touch_share_a_boundary() {
+        let block = |index: u32| Block {
+            first: index * 256,
+            last: index * 256 + 255,
+            owner: Position::new(index as usize, false),
+        };
+        let mut blocks: Vec<_> = (1..=4).map(block).collect();
+        blocks.push(Block { first: 1_024, last: 2_047, owner: Position::new(5, false) });
+        sort(&mut blocks);
+        let (ranges, _) = Ranges::flatten(&blocks);
+        assert_eq!(*ranges.starts, [256, 512, 768, 1_024, 1_280, 2_048]);
+        let owners: Vec<_> = ranges.owners.iter().map(|owner| owner.map(Position::index)).collect();
+        assert_eq!(owners, [Some(1), Some(2), Some(3), Some(4), Some(5), None]);
+    }
+}

@@ -121,6 +121,17 @@ fn the_longest_prefix_decides() {
 }
 
 #[test]
+fn the_first_of_many_repetitions_decides() {
+    let mut list = vec!["192.0.2.7".to_owned()];
+    list.extend(
+        (0..100).map(|index| if index % 2 == 0 { "10.0.0.0/8" } else { "::ffff:10.0.0.0/104" }.to_owned()),
+    );
+    let rules = ClientRules::parse(&list).unwrap();
+    let position = rules.longest_prefix(Ipv4Addr::new(10, 0, 0, 1).into());
+    assert_eq!(position.map(Position::index), Some(1));
+}
+
+#[test]
 fn blocks_at_the_ends_of_the_address_space_end_there() {
     let list = ["0.0.0.0/0", "!255.255.255.255", "!0.0.0.0", "!::/0", "ffff::/16"];
     let rules = ClientRules::parse(&list).unwrap();

@@ -196,6 +196,29 @@ fn a_fault_between_keys_stands_at_one_of_them_and_shows_no_secret() {
 }
 
 #[test]
+fn no_fault_shows_the_line_of_a_secret() {
+    for text in [
+        "smtp.password = \"hunter2",
+        "smtp.passwrd = \"hunter2\"",
+        "password = \"hunter2\"",
+        "smtp = { password = \"hunter2\", enabled = 3, colour = 4 }",
+        "smtp.password = \"hunter2\" enabled",
+        "smtp.password = [\"hunter2\"]",
+    ] {
+        let faults = read_file(text).1.map(|_| ()).expect_err(text).to_string();
+        assert!(!faults.contains("hunter2"), "{faults}");
+    }
+}
+
+#[test]
+fn elements_keep_their_numbers_beside_one_that_is_no_table() {
+    let text = "smtp.listener = [{name='a', address='[::]:25'}, 7, {name='b'}]";
+    let faults = read_file(text).1.unwrap_err();
+    let keys: Vec<&str> = faults.iter().map(|fault| fault.key.as_str()).collect();
+    assert_eq!(keys, ["smtp.listener", "smtp.listener[3].address"]);
+}
+
+#[test]
 fn broken_toml_is_one_fault_a_line_and_the_rest_is_read_all_the_same() {
     check(
         "state_dir = \n[smtp\nenabled = 3\n[smtp.limits]\nrecipients = 0\nidle = \"5m\nenabled = 1\n",
@@ -232,6 +255,16 @@ mailsensor.toml:7:1: smtp.limits.enabled: unknown key; did you mean smtp.enabled
 3 | enabled = true
   | ^^^^^^^",
     );
+}
+
+#[test]
+fn a_list_that_does_not_end_is_one_fault_a_line() {
+    let (_, result) = read_file("smtp.destination_domains = [\"a\"\n\nenabled = 3\n");
+    let faults = result.unwrap_err();
+    let lines: Vec<usize> =
+        faults.iter().filter_map(|fault| fault.position).map(|position| position.line).collect();
+    assert_eq!(lines, [3], "{faults}");
+    assert!(faults.iter().all(|fault| fault.key.is_empty()), "{faults}");
 }
 
 #[test]

@@ -1,6 +1,6 @@
 //! The settings in force and the file of all defaults, whole.
 
-use sensor_settings::{Kind, Reload, Source};
+use sensor_settings::{Form, Key, Kind, Reader, Reload, Source};
 
 use crate::sample::{read, read_file};
 
@@ -150,4 +150,38 @@ fn each_key_is_described_for_a_schema() {
     assert_eq!(security.kind, Kind::Words(vec!["none", "opportunistic", "required"]));
     assert_eq!(security.default.as_deref(), Some("\"opportunistic\""));
     assert_eq!(security.key.reload, Reload::Restart);
+}
+
+#[test]
+fn arrays_within_arrays_have_one_template() {
+    let text = "[[site]]\n[[site.rule]]\nname = \"a\"\n[[site]]\n[[site.rule]]\nname = \"b\"\n[[site.rule]]\nnam = \"c\"\n";
+    let read = |text: &str| {
+        let reader = Reader::new(vec![Source::file("sites.toml", text)]);
+        let sites = reader.root().tables("site", "A place.", |site| {
+            Some(site.tables("rule", "What holds there.", |rule| {
+                rule.required(Key::new("name", "Its name.", Reload::Live), &Form::text("a name"))
+            }))
+        });
+        (sites, reader.finish())
+    };
+    let (sites, result) = read(text);
+    assert_eq!(sites, [vec!["a"], vec!["b"]]);
+    let keys: Vec<String> = result.unwrap_err().iter().map(|fault| fault.key.clone()).collect();
+    assert_eq!(keys, ["site[2].rule[2].name", "site[2].rule[2].nam"]);
+    let shown = read(&text.replace("nam =", "name =")).1.unwrap();
+    let paths: Vec<&str> = shown.sections().iter().map(|section| section.path.as_str()).collect();
+    assert_eq!(
+        paths,
+        [
+            "",
+            "site[]",
+            "site[].rule[]",
+            "site[1]",
+            "site[1].rule[1]",
+            "site[2]",
+            "site[2].rule[1]",
+            "site[2].rule[2]"
+        ]
+    );
+    assert_eq!(read(&shown.to_toml_with_origins()).0, [vec!["a"], vec!["b", "c"]]);
 }
