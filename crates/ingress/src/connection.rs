@@ -21,6 +21,7 @@ use std::time::Duration;
 
 use sensor_mail::envelope::{Origin, Recipient, SmtpOrigin, Tls};
 use sensor_mail::{Admission, Refusal};
+use sensor_policy::{Decision, Treatment};
 use sensor_smtp::{CloseReason, EndOfMessage, Event, Mail, Reply, Session, SessionConfig, Step};
 use tokio::io::{AsyncRead, AsyncWrite, AsyncWriteExt};
 use tokio::sync::watch;
@@ -189,10 +190,13 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Connection<S> {
         self.session.answer_admission(&admission);
     }
 
-    fn recipient(&mut self, recipient: Recipient) {
-        let admission = self.door.rules.at_rcpt(&recipient.path).admission;
+    fn recipient(&mut self, mut recipient: Recipient) {
+        let Decision { admission, treatment } = self.door.rules.at_rcpt(&recipient.path);
         match &admission {
-            Admission::Admit => self.open_transaction().recipient(recipient),
+            Admission::Admit => {
+                recipient.unscanned = treatment == Treatment::Unscanned;
+                self.open_transaction().recipient(recipient);
+            }
             Admission::Refuse(_) | Admission::TryLater(_) => {
                 let to = self.door.addresses.recipients(std::slice::from_ref(&recipient));
                 let reply = Reply::to_admission(&admission).map(|reply| reply.to_string());

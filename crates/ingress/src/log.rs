@@ -69,6 +69,7 @@ mod tests {
             path: ForwardPath::parse(address).unwrap(),
             parameters: vec![],
             provenance: Provenance::Envelope,
+            unscanned: false,
         };
         let few = [recipient("ada@example.com"), recipient("postmaster")];
         let many: Vec<_> = (0..7).map(|n| recipient(&format!("r{n}@example.com"))).collect();

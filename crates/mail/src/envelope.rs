@@ -138,6 +138,9 @@ pub struct Recipient {
     pub parameters: Vec<Parameter>,
     /// How it is known that this is a recipient.
     pub provenance: Provenance,
+    /// Taken though no rule covers it (`uncovered = "accept"`): not looked into on its account.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub unscanned: bool,
 }
 
 /// How a recipient is known.

@@ -162,7 +162,7 @@ fn recipient(arguments: &str) -> Result<Recipient, Reply> {
             (_, _) => return Err(table::UNKNOWN_PARAMETER),
         }
     }
-    Ok(Recipient { path, parameters, provenance: Provenance::Envelope })
+    Ok(Recipient { path, parameters, provenance: Provenance::Envelope, unscanned: false })
 }
 
 /// RFC 3030 section 2: `BDAT SP chunk-size [ SP "LAST" ]`. Where the rest is wrong but the size can be
