@@ -234,7 +234,7 @@ const LEAST_RATE: Key = Key::new(
 fn timeouts(table: &Table<'_>) -> Timeouts {
     Timeouts {
         command: table.read(COMMAND_TIME, &duration(1, 86_400), "5m"),
-        commands: table.read(COMMANDS_TIME, &duration(1, 86_400), "15m"),
+        commands: table.read(COMMANDS_TIME, &duration(1, 86_400), "30m"),
         body_piece: table.read(BODY_TIME, &duration(1, 86_400), "3m"),
         body_grace: table.read(BODY_GRACE, &duration(1, 3_600), "1m"),
         ..Timeouts::default()

@@ -182,3 +182,6 @@ impl Pipeline {
         (lease, Outcome::Defer { due: (self.clock)() + wait, reason })
     }
 }
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,226 @@
+use std::collections::BTreeMap;
+use std::io;
+use std::sync::Mutex;
+
+use aws_lc_rs::digest;
+use sensor_mail::envelope::{
+    LineEndings, Origin, Protocol, Provenance, Recipient, SmtpOrigin, Tenant, Transfer,
+};
+use sensor_mail::{ForwardPath, MailId, MailIds, NodeId, ReversePath, Sha256};
+use sensor_spool::disk::SimDisk;
+use sensor_spool::{Clock, ReadOnly, Runner, Standing};
+
+use super::*;
+
+/// Keeps in memory, and fails as planted.
+#[derive(Default)]
+struct Planted {
+    kept: Mutex<BTreeMap<MailId, Vec<u8>>>,
+    refuses: Mutex<Option<MailId>>,
+    store_fails: AtomicU64,
+}
+
+impl Keeper for Planted {
+    fn keep(&self, group: &[Specimen]) -> Result<Vec<Result<(), KeepError>>, StoreError> {
+        if self.store_fails.load(Ordering::Relaxed) > 0 {
+            self.store_fails.fetch_sub(1, Ordering::Relaxed);
+            let source = io::ErrorKind::StorageFull.into();
+            return Err(StoreError { doing: "writing mail".into(), source });
+        }
+        let refuses = *self.refuses.lock().unwrap();
+        Ok(group.iter().map(|specimen| self.keep_one(specimen, refuses)).collect())
+    }
+}
+
+impl Planted {
+    fn keep_one(&self, specimen: &Specimen, refuses: Option<MailId>) -> Result<(), KeepError> {
+        let id = specimen.record.envelope.id;
+        if refuses == Some(id) {
+            return Err(KeepError::Refused(io::ErrorKind::IsADirectory.into()));
+        }
+        let mut message = Vec::new();
+        specimen.write_to(&mut message)?;
+        self.kept.lock().unwrap().insert(id, message);
+        Ok(())
+    }
+
+    fn kept(&self) -> Vec<Vec<u8>> {
+        self.kept.lock().unwrap().values().cloned().collect()
+    }
+}
+
+/// A spool with a pipeline behind it, on simulated ground.
+struct Ground {
+    disk: SimDisk,
+    spool: Spool<Envelope>,
+    keeper: Arc<Planted>,
+    ids: MailIds,
+    stop: CancellationToken,
+    clock: Clock,
+}
+
+impl Ground {
+    fn new() -> Self {
+        let start = tokio::time::Instant::now();
+        let clock: Clock = Arc::new(move || 1_000_000 + u64::try_from(start.elapsed().as_millis()).unwrap());
+        let disk = SimDisk::new(7);
+        let options = sensor_spool::Options {
+            segment_octets: 64 << 10,
+            reserve_octets: 0,
+            reserve_inodes: 0,
+            clock: Arc::clone(&clock),
+            salt: 7,
+            ..sensor_spool::Options::default()
+        };
+        let (spool, _) = Spool::open(Arc::new(disk.clone()), options, Runner::task()).unwrap();
+        let ids = MailIds::new(NodeId::default(), 0);
+        Self { disk, spool, keeper: Arc::default(), ids, stop: CancellationToken::new(), clock }
+    }
+
+    fn start(&self, paused: bool) -> tokio::task::JoinHandle<()> {
+        let options = Options { paused, executor: Executor::Inline, ..Options::default() };
+        let keeper = Arc::clone(&self.keeper) as Arc<dyn Keeper>;
+        let pipeline = Pipeline::new(self.spool.clone(), keeper, options, Arc::clone(&self.clock));
+        tokio::spawn(pipeline.run(self.stop.clone()))
+    }
+
+    async fn accept(&self, message: &[u8]) -> MailId {
+        self.accept_as(message, sha256(message)).await
+    }
+
+    async fn accept_as(&self, message: &[u8], sha256: Sha256) -> MailId {
+        let id = self.ids.next((self.clock)());
+        let mut draft = self.spool.draft().unwrap();
+        draft.write(message).await.unwrap();
+        draft.commit(&envelope(id, message.len() as u64, sha256)).await.unwrap();
+        id
+    }
+
+    /// Until nothing is left to do.
+    async fn quiet(&self) {
+        while self.spool.status().in_spool > 0 {
+            tokio::time::sleep(Duration::from_millis(50)).await;
+        }
+    }
+
+    fn standing(&self, id: MailId) -> Option<(Standing, Vec<u8>)> {
+        let spool: ReadOnly<Envelope> = ReadOnly::open(Arc::new(self.disk.clone())).unwrap();
+        let entry = spool.find(|entry| entry.header.id == id).unwrap()?;
+        let body = spool.body(entry.id).unwrap().unwrap();
+        let mut message = vec![0; usize::try_from(body.len()).unwrap()];
+        let read = body.read_at(0, &mut message).unwrap();
+        assert_eq!(read, message.len());
+        Some((entry.standing, message))
+    }
+}
+
+fn sha256(message: &[u8]) -> Sha256 {
+    Sha256(digest::digest(&digest::SHA256, message).as_ref().try_into().unwrap())
+}
+
+fn envelope(id: MailId, octets: u64, sha256: Sha256) -> Envelope {
+    let path = ForwardPath::parse("bob@example.com").unwrap();
+    Envelope {
+        id,
+        tenant: Tenant::default(),
+        node: NodeId::default(),
+        arrival: "2026-11-22T10:00:00Z".parse().unwrap(),
+        origin: Origin::Smtp(SmtpOrigin {
+            listener: "relay".into(),
+            connection: 1,
+            client: "192.0.2.1".parse().unwrap(),
+            port: 4000,
+            helo: None,
+            protocol: Protocol::Smtp,
+            tls: None,
+            transfer: Transfer::Data,
+        }),
+        reverse_path: ReversePath::Null,
+        mail_parameters: vec![],
+        recipients: vec![Recipient {
+            path,
+            parameters: vec![],
+            provenance: Provenance::Envelope,
+            unscanned: false,
+        }],
+        octets,
+        sha256,
+        line_endings: LineEndings::default(),
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_message_that_fails_three_times_is_set_aside_and_the_others_flow() {
+    let ground = Ground::new();
+    let bad = ground.accept(b"bad").await;
+    *ground.keeper.refuses.lock().unwrap() = Some(bad);
+    for message in [&b"first"[..], b"second", b""] {
+        ground.accept(message).await;
+    }
+    let running = ground.start(false);
+    ground.quiet().await;
+    assert_eq!(ground.keeper.kept(), [&b"first"[..], b"second", b""]);
+    let (standing, message) = ground.standing(bad).unwrap();
+    let Standing::SetAside { reason } = standing else { panic!("{standing:?}") };
+    assert!(reason.starts_with("cannot be filed: "), "{reason}");
+    assert_eq!(message, b"bad");
+    let status = ground.spool.status();
+    assert_eq!((status.accepted, status.settled, status.set_aside), (4, 3, 1));
+    ground.stop.cancel();
+    running.await.unwrap();
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_store_that_fails_condemns_nothing() {
+    let ground = Ground::new();
+    let id = ground.accept(b"patient").await;
+    ground.keeper.store_fails.store(20, Ordering::Relaxed);
+    let running = ground.start(false);
+    while ground.keeper.store_fails.load(Ordering::Relaxed) > 10 {
+        tokio::time::sleep(Duration::from_millis(50)).await;
+    }
+    assert_eq!(ground.spool.status().set_aside, 0);
+    ground.quiet().await;
+    assert_eq!(ground.keeper.kept(), [b"patient"]);
+    assert_eq!(ground.standing(id), None);
+    ground.stop.cancel();
+    running.await.unwrap();
+}
+
+#[tokio::test(start_paused = true)]
+async fn bytes_that_are_not_those_accepted_are_never_kept() {
+    let ground = Ground::new();
+    let id = ground.accept_as(b"altered", sha256(b"original")).await;
+    let running = ground.start(false);
+    ground.quiet().await;
+    assert!(ground.keeper.kept().is_empty());
+    let (standing, _) = ground.standing(id).unwrap();
+    let Standing::SetAside { reason } = standing else { panic!("{standing:?}") };
+    assert!(reason.contains(&sha256(b"original").to_string()), "{reason}");
+    ground.stop.cancel();
+    running.await.unwrap();
+}
+
+#[tokio::test(start_paused = true)]
+async fn large_messages_pass_in_pieces() {
+    let ground = Ground::new();
+    let large: Vec<u8> = (0..300_000_u32).flat_map(u32::to_le_bytes).collect();
+    ground.accept(&large).await;
+    let running = ground.start(false);
+    ground.quiet().await;
+    assert!(ground.keeper.kept() == [large]);
+    ground.stop.cancel();
+    running.await.unwrap();
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_paused_pipeline_leaves_mail_in_the_spool() {
+    let ground = Ground::new();
+    let id = ground.accept(b"waiting").await;
+    let running = ground.start(true);
+    tokio::time::sleep(Duration::from_secs(600)).await;
+    assert!(ground.keeper.kept().is_empty());
+    assert_eq!(ground.standing(id), Some((Standing::Waiting, b"waiting".to_vec())));
+    ground.stop.cancel();
+    running.await.unwrap();
+}
