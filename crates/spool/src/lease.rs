@@ -1,7 +1,14 @@
 //! An entry on its way out.
 
+use std::fmt;
+use std::sync::Arc;
+
 use crate::body::Body;
-use crate::spool::EntryId;
+use crate::error::BodyError;
+use crate::mailbox::{Command, Mailbox};
+use crate::segment::Segment;
+use crate::spool::{EntryId, Header};
+use crate::stored::Stored;
 
 /// An entry in the hands of a worker. Dropped, it is due again at once.
 #[derive(Debug)]
@@ -20,6 +27,7 @@ pub struct Lease<H> {
     pub failures: u8,
     /// How often the program ended while it was leased; no failure of the entry.
     pub interrupted: u8,
+    pub(crate) grant: Grant,
 }
 
 impl<H> Lease<H> {
@@ -47,4 +55,81 @@ pub enum Outcome {
         /// Why.
         reason: String,
     },
+}
+
+/// The right to an entry, before it is read. Dropped, it is given back.
+pub(crate) struct Grant {
+    pub(crate) id: u64,
+    pub(crate) sequence: Option<u64>,
+    pub(crate) attempts: u8,
+    pub(crate) failures: u8,
+    pub(crate) interrupted: u8,
+    /// Its Commit frame, in the last of the segments.
+    pub(crate) offset: u32,
+    /// What it needs of the log.
+    pub(crate) octets: u64,
+    /// Held, so that they are not used again while the entry is read.
+    pub(crate) segments: Vec<Arc<Segment>>,
+    pub(crate) mailbox: Arc<Mailbox>,
+    pub(crate) is_concluded: bool,
+}
+
+/// Why a grant did not become a lease.
+pub(crate) enum Unreadable {
+    /// The storage cannot be read now.
+    Io(String),
+    /// The entry cannot be read, now or later.
+    Damaged(String),
+}
+
+impl Grant {
+    /// Reads the entry. Waits for the storage.
+    pub(crate) fn read<H: Header>(self) -> Result<Lease<H>, (Self, Unreadable)> {
+        match self.read_parts() {
+            Ok((header, body)) => Ok(self.into_lease(header, body)),
+            Err(error) => Err((self, error)),
+        }
+    }
+
+    fn read_parts<H: Header>(&self) -> Result<(H, Body), Unreadable> {
+        let stored = Stored::read(&self.segments, self.offset, self.octets).map_err(|error| match error {
+            BodyError::Io(error) => Unreadable::Io(error.to_string()),
+            BodyError::Damaged { .. } => Unreadable::Damaged(error.to_string()),
+        })?;
+        let header = stored.header().map_err(Unreadable::Damaged)?;
+        Ok((header, stored.body))
+    }
+
+    fn into_lease<H>(self, header: H, body: Body) -> Lease<H> {
+        Lease {
+            id: EntryId(self.id),
+            sequence: self.sequence,
+            header,
+            body,
+            attempts: self.attempts,
+            failures: self.failures,
+            interrupted: self.interrupted,
+            grant: self,
+        }
+    }
+
+    /// Its outcome is told to the writer: it is not given back.
+    pub(crate) fn conclude(mut self) -> u64 {
+        self.is_concluded = true;
+        self.id
+    }
+}
+
+impl Drop for Grant {
+    fn drop(&mut self) {
+        if !self.is_concluded {
+            self.mailbox.push(Command::Return(self.id));
+        }
+    }
+}
+
+impl fmt::Debug for Grant {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "Grant({})", self.id)
+    }
 }

@@ -1,17 +1,33 @@
 //! Looking into a spool beside its writer.
+//!
+//! Nothing is locked or written. The writer may use a segment again while it is read: so the headers are
+//! looked at before and after, and the log is read once more when they changed. An entry that goes away
+//! later fails its checks, which cover the generation of the segment; it is then left out.
 
 use std::marker::PhantomData;
+use std::path::Path;
 use std::sync::Arc;
 
 use crate::body::Body;
-use crate::disk::Disk;
+use crate::disk::{Access, Disk, read_full};
 use crate::error::{BodyError, OpenError};
+use crate::index::{Entry, Index};
+use crate::record::{Phase, REASON_OCTETS_MAX, Record};
+use crate::replay::{Link, Replayed, replay};
+use crate::segment::{self, Parsed, Segment, SegmentHeader};
 use crate::spool::{EntryId, Header};
 use crate::status::Recovery;
+use crate::stored::Stored;
+
+/// How often the log is read again because the writer moved on while it was read.
+const READS_MAX: usize = 16;
 
 /// A spool as it was when it was opened, read without its lock beside a running writer.
-#[derive(Debug)]
 pub struct ReadOnly<H> {
+    disk: Arc<dyn Disk>,
+    index: Index,
+    recovery: Recovery,
+    segments: Vec<Arc<Segment>>,
     header: PhantomData<fn() -> H>,
 }
 
@@ -28,7 +44,7 @@ pub struct Summary<H> {
     pub octets: u64,
     /// What holds it.
     pub standing: Standing,
-    /// How often it was leased, deferred, and cut short by the end of the program.
+    /// How often it was leased. The three counts stop at 255.
     pub attempts: u8,
     /// How often it was deferred.
     pub failures: u8,
@@ -41,7 +57,7 @@ pub struct Summary<H> {
 pub enum Standing {
     /// It waits for a worker.
     Waiting,
-    /// A worker has it.
+    /// A worker has it, or had it when the program ended.
     Leased,
     /// It failed and is due again later.
     Deferred {
@@ -57,39 +73,137 @@ pub enum Standing {
     },
 }
 
+/// An entry that cannot be listed.
+#[derive(Debug, thiserror::Error)]
+#[error("entry {id}: {fault}")]
+pub struct Unlisted {
+    /// Its name in the spool.
+    pub id: EntryId,
+    /// What is wrong with it.
+    pub fault: String,
+}
+
 impl<H: Header> ReadOnly<H> {
     /// Reads the log once. Nothing is written and no lock is taken.
     ///
     /// # Errors
     /// As [`Spool::open`](crate::Spool::open), but for the lock.
-    pub fn open(_disk: Arc<dyn Disk>) -> Result<Self, OpenError> {
-        unimplemented!()
+    pub fn open(disk: Arc<dyn Disk>) -> Result<Self, OpenError> {
+        let mut replayed = replay(&*disk, Access::Read);
+        for _ in 1..READS_MAX {
+            if replayed.as_ref().is_ok_and(|replayed| is_unchanged(&*disk, replayed)) {
+                break;
+            }
+            replayed = replay(&*disk, Access::Read);
+        }
+        let Replayed { index, report, links, .. } = replayed?;
+        let segments = links.into_iter().map(|link| link.segment).collect();
+        Ok(Self { disk, index, recovery: report, segments, header: PhantomData })
     }
 
     /// What reading the log found.
     #[must_use]
     pub fn recovery(&self) -> &Recovery {
-        unimplemented!()
+        &self.recovery
     }
 
-    /// The entries, oldest first. One that the writer settled meanwhile, and whose octets are gone, is left out.
-    pub fn list(&self) -> impl Iterator<Item = Result<Summary<H>, BodyError>> + '_ {
-        std::iter::empty()
+    /// The entries, oldest first. One that the writer settled meanwhile, and whose octets are gone, is left
+    /// out.
+    pub fn list(&self) -> impl Iterator<Item = Result<Summary<H>, Unlisted>> + '_ {
+        self.index.iter().filter_map(|(id, entry)| match self.summary(id, entry) {
+            Ok(summary) => Some(Ok(summary)),
+            Err(_) if self.is_gone(entry) => None,
+            Err(fault) => Some(Err(Unlisted { id: EntryId(id), fault })),
+        })
     }
 
-    /// The oldest entry that `wanted` says yes to.
-    ///
-    /// # Errors
-    /// When an entry before it cannot be read.
-    pub fn find(&self, _wanted: impl Fn(&Summary<H>) -> bool) -> Result<Option<Summary<H>>, BodyError> {
-        unimplemented!()
+    /// The oldest entry that can be read and that `wanted` says yes to.
+    pub fn find(&self, wanted: impl Fn(&Summary<H>) -> bool) -> Option<Summary<H>> {
+        self.list().filter_map(Result::ok).find(wanted)
     }
 
     /// The octets of an entry; `None` when it is gone.
     ///
     /// # Errors
     /// When they cannot be read.
-    pub fn body(&self, _id: EntryId) -> Result<Option<Body>, BodyError> {
-        unimplemented!()
+    pub fn body(&self, id: EntryId) -> Result<Option<Body>, BodyError> {
+        let Some(entry) = self.index.find(id.0) else { return Ok(None) };
+        match self.stored(entry) {
+            Ok(stored) => Ok(Some(stored.body)),
+            Err(_) if self.is_gone(entry) => Ok(None),
+            Err(error) => Err(error),
+        }
     }
+
+    fn summary(&self, id: u64, entry: &Entry) -> Result<Summary<H>, String> {
+        let stored = self.stored(entry).map_err(|error| error.to_string())?;
+        let reason = || self.reason(id, entry, &stored);
+        let history = entry.history();
+        let standing = match history.phase {
+            Phase::Fresh => Standing::Waiting,
+            Phase::Open | Phase::Suspect => Standing::Leased,
+            // Due at 0: its lease was dropped, it did not fail.
+            Phase::Deferred if history.due == 0 => Standing::Waiting,
+            Phase::Deferred => Standing::Deferred { due: history.due, reason: reason() },
+            Phase::Aside => Standing::SetAside { reason: reason() },
+        };
+        Ok(Summary {
+            id: EntryId(id),
+            sequence: entry.sequence(id),
+            header: stored.header()?,
+            octets: stored.body.len(),
+            standing,
+            attempts: entry.attempts,
+            failures: entry.failures,
+            interrupted: entry.interrupted,
+        })
+    }
+
+    fn stored(&self, entry: &Entry) -> Result<Stored, BodyError> {
+        let held = entry.first..=entry.place.generation;
+        let segments = self.segments.iter().filter(|segment| held.contains(&segment.generation()));
+        let segments: Vec<_> = segments.cloned().collect();
+        Stored::read(&segments, entry.place.offset, entry.octets())
+    }
+
+    fn reason(&self, id: u64, entry: &Entry, stored: &Stored) -> String {
+        let Some(place) = self.index.reason(id).filter(|&place| place != entry.place) else {
+            return stored.reason.clone();
+        };
+        let segment = self.segments.iter().find(|segment| segment.generation() == place.generation);
+        let frame = segment.and_then(|segment| segment.read(place.offset, REASON_OCTETS_MAX).ok().flatten());
+        let reason = frame.and_then(|frame| match Record::parse(frame.kind, &frame.payload)? {
+            Record::Defer { reason, .. } | Record::SetAside { reason, .. } => {
+                Some(String::from_utf8_lossy(reason).into_owned())
+            }
+            _ => None,
+        });
+        reason.unwrap_or_default()
+    }
+
+    fn is_gone(&self, entry: &Entry) -> bool {
+        let held = entry.first..=entry.place.generation;
+        let mut segments = self.segments.iter().filter(|segment| held.contains(&segment.generation()));
+        segments.any(|segment| !is_in_place(&*self.disk, segment))
+    }
+}
+
+impl<H> std::fmt::Debug for ReadOnly<H> {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("ReadOnly").field("recovery", &self.recovery).finish_non_exhaustive()
+    }
+}
+
+/// Whether all that was read is still there, and nothing seemed damaged because it was not.
+fn is_unchanged(disk: &dyn Disk, replayed: &Replayed) -> bool {
+    replayed.report.missing_segments.is_empty()
+        && replayed.links.iter().all(|Link { segment, .. }| is_in_place(disk, segment))
+}
+
+fn is_in_place(disk: &dyn Disk, segment: &Segment) -> bool {
+    let mut octets = [0; segment::HEADER];
+    let there = disk.open(Path::new(&segment::name(segment.generation())), Access::Read).is_ok();
+    let read = read_full(&*segment.file, &mut octets, 0);
+    let header = read.map_or(Parsed::None, |read| SegmentHeader::parse(&octets[..read]));
+    there && matches!(header, Parsed::Header(header) if header.key == segment.key)
 }

@@ -3,16 +3,26 @@
 use std::fmt;
 use std::marker::PhantomData;
 use std::sync::Arc;
+use std::sync::atomic::AtomicU64;
 
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 
+use tokio::sync::{Semaphore, oneshot};
+
 use crate::disk::Disk;
 use crate::draft::Draft;
 use crate::error::{Closed, Full, OpenError};
-use crate::lease::{Lease, Outcome};
-use crate::options::{Options, Runner};
-use crate::status::{Recovery, Status};
+use crate::lease::{Grant, Lease, Outcome, Unreadable};
+use crate::limits::{Limits, PAGE_OCTETS};
+use crate::mailbox::{Command, Mailbox};
+use crate::options::{Clock, Options, Runner};
+use crate::status::{Board, Recovery, Status};
+use crate::workshop::Workshop;
+use crate::writer::{self, Writer};
+
+/// How long an entry that the storage cannot read rests before it is tried again.
+const UNREADABLE_REST_MILLIS: u64 = 10_000;
 
 /// What an entry's header must be: it is stored as JSON behind a version octet.
 pub trait Header: Serialize + DeserializeOwned + Send + 'static {}
@@ -39,22 +49,68 @@ pub struct Position {
     pub sequence: u64,
 }
 
-/// Durable entries of one directory. Clones share it.
+/// Durable entries of one directory. Clones share it; when the last is dropped the writer ends by itself.
 pub struct Spool<H> {
+    shared: Arc<Shared>,
+    _alive: Arc<Alive>,
     header: PhantomData<fn(H) -> H>,
 }
 
+/// What spools, drafts and leases of one writer share.
+pub(crate) struct Shared {
+    pub(crate) mailbox: Arc<Mailbox>,
+    pub(crate) board: Arc<Board>,
+    pub(crate) memory: Arc<Semaphore>,
+    pub(crate) limits: Limits,
+    pub(crate) next_draft: AtomicU64,
+    clock: Clock,
+    /// Whether reads wait on threads that may: not in a simulation.
+    reads_block: bool,
+}
+
+/// Tells the writer when nobody is left who could ask it for anything.
+struct Alive(Arc<Mailbox>);
+
+impl Drop for Alive {
+    fn drop(&mut self) {
+        self.0.push(Command::ShutDown(None));
+    }
+}
+
 impl<H: Header> Spool<H> {
-    /// Locks the directory, reads the log, and starts the writer.
+    /// Locks the directory, reads the log, and starts the writer. Waits for the storage: seconds for a
+    /// million entries. With [`Runner::Task`] it must be called within a tokio runtime.
     ///
     /// # Errors
     /// When somebody else has it open, a file is of an unknown version, or the file system refuses.
     pub fn open(
-        _disk: Arc<dyn Disk>,
-        _options: Options,
-        _runner: Runner,
+        disk: Arc<dyn Disk>,
+        options: Options,
+        runner: Runner,
     ) -> Result<(Self, Recovery), OpenError> {
-        unimplemented!()
+        let io = |source| OpenError::Io { doing: "starting a thread", source };
+        let workshop = match &runner {
+            Runner::Thread => Workshop::on_thread(Arc::clone(&disk)).map_err(io)?,
+            Runner::Task(_) => Workshop::inline(Arc::clone(&disk)),
+        };
+        let mailbox = Arc::new(Mailbox::default());
+        let board = Arc::new(Board::new());
+        let (writer, recovery) =
+            writer::open(&disk, &options, workshop, Arc::clone(&mailbox), Arc::clone(&board))?;
+        let shared = Shared {
+            memory: Arc::new(Semaphore::new(options.memory_octets / PAGE_OCTETS)),
+            limits: writer.limits(),
+            next_draft: AtomicU64::new(0),
+            clock: Arc::clone(&options.clock),
+            reads_block: matches!(runner, Runner::Thread),
+            mailbox: Arc::clone(&mailbox),
+            board,
+        };
+        start(writer, runner).map_err(io)?;
+        Ok((
+            Self { shared: Arc::new(shared), _alive: Arc::new(Alive(mailbox)), header: PhantomData },
+            recovery,
+        ))
     }
 
     /// Begins an entry. Costs no system call.
@@ -62,32 +118,42 @@ impl<H: Header> Spool<H> {
     /// # Errors
     /// When disk, inodes or memory are low, the storage fails, or the spool is shut down.
     pub fn draft(&self) -> Result<Draft<H>, Full> {
-        unimplemented!()
+        Draft::begin(&self.shared)
     }
 
-    /// Takes up to `max` entries that are due, oldest first, waiting for the first. Their attempts are
-    /// durable before this returns. What a former life of the program left unfinished comes last and alone.
+    /// Takes up to `max` entries (at most 1,024) that are due, oldest first, waiting for the first. Their
+    /// attempts are durable before this returns. What a former life of the program left unfinished comes
+    /// last and alone. An entry that cannot be read is set aside by the spool itself.
     ///
     /// # Cancel safety
     /// Dropped, nothing stays leased; an attempt may have been counted.
     ///
     /// # Errors
     /// When the spool is shut down.
-    #[expect(clippy::unused_async, reason = "the signature comes first")]
-    pub async fn lease(&self, _max: usize) -> Result<Vec<Lease<H>>, Closed> {
-        unimplemented!()
+    pub async fn lease(&self, max: usize) -> Result<Vec<Lease<H>>, Closed> {
+        loop {
+            let (reply, granted) = oneshot::channel();
+            self.ask(Command::Lease { max, reply })?;
+            let grants = granted.await.map_err(|_| Closed)?;
+            let (leases, unreadable) = self.read(grants).await;
+            if !unreadable.is_empty() {
+                self.end(unreadable).await?;
+            }
+            if !leases.is_empty() {
+                return Ok(leases);
+            }
+        }
     }
 
     /// Ends leases, each with its outcome, all in one group. Returns when it is durable.
     ///
     /// # Cancel safety
-    /// Dropped, it happens all the same.
+    /// Dropped once it was polled, it happens all the same.
     ///
     /// # Errors
     /// When the spool is shut down before it is done.
-    #[expect(clippy::unused_async, reason = "the signature comes first")]
-    pub async fn conclude(&self, _leases: Vec<(Lease<H>, Outcome)>) -> Result<(), Closed> {
-        unimplemented!()
+    pub async fn conclude(&self, leases: Vec<(Lease<H>, Outcome)>) -> Result<(), Closed> {
+        self.end(leases.into_iter().map(|(lease, outcome)| (lease.grant, outcome)).collect()).await
     }
 
     /// These entries are done and leave the spool.
@@ -114,21 +180,86 @@ impl<H: Header> Spool<H> {
         self.conclude(vec![(lease, Outcome::SetAside { reason: reason.to_owned() })]).await
     }
 
-    /// Counts at this moment, without asking the writer.
+    /// Counts at one moment, without asking the writer.
     #[must_use]
     pub fn status(&self) -> Status {
-        unimplemented!()
+        self.shared.board.status()
     }
 
     /// Ends the writer: what was handed to it is done, synced and answered; what comes later is refused.
-    #[expect(clippy::unused_async, reason = "the signature comes first")]
+    /// When this returns the spool may be opened again.
     pub async fn shut_down(&self) {
-        unimplemented!()
+        let (reply, ended) = oneshot::channel();
+        if self.shared.mailbox.push(Command::ShutDown(Some(reply))) {
+            // The writer drops the reply when it has ended.
+            let _ended = ended.await;
+        }
     }
+
+    fn ask(&self, command: Command) -> Result<(), Closed> {
+        if self.shared.mailbox.push(command) { Ok(()) } else { Err(Closed) }
+    }
+
+    async fn read(&self, grants: Vec<Grant>) -> (Vec<Lease<H>>, Vec<(Grant, Outcome)>) {
+        let clock = Arc::clone(&self.shared.clock);
+        let read = move || read_all(grants, &clock);
+        if !self.shared.reads_block {
+            return read();
+        }
+        tokio::task::spawn_blocking(read).await.unwrap_or_default()
+    }
+
+    async fn end(&self, grants: Vec<(Grant, Outcome)>) -> Result<(), Closed> {
+        let (reply, done) = oneshot::channel();
+        let outcomes = grants.into_iter().map(|(grant, outcome)| (grant.conclude(), outcome)).collect();
+        self.ask(Command::Conclude { outcomes, reply })?;
+        done.await.map_err(|_| Closed)
+    }
+}
+
+/// Reads what was granted; what cannot be read is told apart, with what becomes of it.
+fn read_all<H: Header>(grants: Vec<Grant>, clock: &Clock) -> (Vec<Lease<H>>, Vec<(Grant, Outcome)>) {
+    let mut leases = Vec::with_capacity(grants.len());
+    let mut unreadable = Vec::new();
+    for grant in grants {
+        match grant.read() {
+            Ok(lease) => leases.push(lease),
+            Err((grant, why)) => {
+                let outcome = match why {
+                    Unreadable::Io(reason) => {
+                        Outcome::Defer { due: clock().saturating_add(UNREADABLE_REST_MILLIS), reason }
+                    }
+                    Unreadable::Damaged(reason) => Outcome::SetAside { reason },
+                };
+                tracing::error!(id = grant.id, ?outcome, "an entry cannot be read");
+                unreadable.push((grant, outcome));
+            }
+        }
+    }
+    (leases, unreadable)
+}
+
+fn start(writer: Writer, runner: Runner) -> std::io::Result<()> {
+    match runner {
+        Runner::Task(pace) => drop(tokio::spawn(writer.run(Some(pace)))),
+        Runner::Thread => {
+            let runtime = tokio::runtime::Builder::new_current_thread().enable_time().build()?;
+            std::thread::Builder::new()
+                .name("spool-writer".to_owned())
+                .spawn(move || runtime.block_on(writer.run(None)))?;
+        }
+    }
+    Ok(())
 }
 
 impl<H> Clone for Spool<H> {
     fn clone(&self) -> Self {
-        Self { header: PhantomData }
+        Self { shared: Arc::clone(&self.shared), _alive: Arc::clone(&self._alive), header: PhantomData }
+    }
+}
+
+impl<H> fmt::Debug for Spool<H> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Spool").field("status", &self.shared.board.status()).finish_non_exhaustive()
     }
 }

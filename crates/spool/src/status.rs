@@ -1,5 +1,10 @@
 //! What a spool says about itself.
 
+use std::sync::atomic::{AtomicU8, Ordering};
+use std::sync::{Mutex, MutexGuard, PoisonError};
+
+use crate::error::Full;
+
 /// Counts at one moment. They keep `accepted = in_spool + settled + set_aside + withdrawn + lost`.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Status {
@@ -60,4 +65,61 @@ pub struct Recovery {
     pub lost: u64,
     /// Generations of segments that should be there and are not.
     pub missing_segments: Vec<u32>,
+}
+
+/// Where the writer leaves what others read without asking it.
+#[derive(Debug)]
+pub(crate) struct Board {
+    status: Mutex<Status>,
+    /// Why drafts are refused: an index into `REASONS`, 0 for not at all.
+    full: AtomicU8,
+}
+
+const REASONS: [Option<Full>; 6] = [
+    None,
+    Some(Full::Octets),
+    Some(Full::Inodes),
+    Some(Full::Memory),
+    Some(Full::Storage),
+    Some(Full::Closed),
+];
+
+impl Board {
+    pub(crate) fn new() -> Self {
+        Self { status: Mutex::default(), full: AtomicU8::new(0) }
+    }
+
+    pub(crate) fn status(&self) -> Status {
+        self.lock().clone()
+    }
+
+    pub(crate) fn publish(&self, write: impl FnOnce(&mut Status)) {
+        write(&mut self.lock());
+    }
+
+    pub(crate) fn set_error(&self, error: Option<String>) {
+        self.lock().last_error = error;
+    }
+
+    /// Why no draft may begin, as the writer last saw it.
+    pub(crate) fn full(&self) -> Option<Full> {
+        REASONS.get(usize::from(self.full.load(Ordering::Relaxed))).copied().flatten()
+    }
+
+    pub(crate) fn refuses(&self) -> bool {
+        self.full().is_some()
+    }
+
+    pub(crate) fn set_full(&self, full: Option<Full>) {
+        let at = REASONS.iter().position(|&reason| reason == full).expect("all reasons are listed");
+        self.full.store(u8::try_from(at).expect("six reasons"), Ordering::Relaxed);
+    }
+
+    pub(crate) fn close(&self) {
+        self.set_full(Some(Full::Closed));
+    }
+
+    fn lock(&self) -> MutexGuard<'_, Status> {
+        self.status.lock().unwrap_or_else(PoisonError::into_inner)
+    }
 }

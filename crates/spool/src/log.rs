@@ -1,0 +1,291 @@
+//! The log as its writer sees it: where the next frame goes, and what is synced.
+//!
+//! ```text
+//!   closed ... closed | active:  header  frames, synced | frames, written | buffer | free
+//!                                                       ^group            ^end
+//! ```
+//!
+//! It knows frames and files, and nothing of entries.
+
+use std::collections::VecDeque;
+use std::io;
+use std::sync::Arc;
+
+use crate::disk::{Disk, Space};
+use crate::frame::{self, Key, Place, span};
+use crate::record::Record;
+use crate::segment::{self, Counters, Fate, Segment, SegmentHeader};
+use crate::workshop::{Spare, Workshop};
+
+/// A group that grew to this is written before it is complete.
+const BUFFER_OCTETS_MAX: usize = 4 << 20;
+/// Octets that are kept for reuse after a group.
+const BUFFER_OCTETS_KEPT: usize = 1 << 20;
+/// Pieces of bodies are synced by themselves after so many octets, so that no commit pays for all of them.
+const UNSYNCED_OCTETS_MAX: u32 = 8 << 20;
+
+pub(crate) struct Log {
+    disk: Arc<dyn Disk>,
+    salt: u64,
+    /// Octets of a new segment.
+    octets: u32,
+    closed: VecDeque<Extant>,
+    active: Extant,
+    end: u32,
+    group: u32,
+    buffer: Vec<u8>,
+    spares: VecDeque<Spare>,
+    workshop: Workshop,
+    next_generation: u32,
+    spare_has_failed: bool,
+}
+
+/// A segment and the size of its file.
+#[derive(Clone)]
+pub(crate) struct Extant {
+    pub(crate) segment: Arc<Segment>,
+    pub(crate) octets: u32,
+}
+
+/// How a new segment begins.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Opening {
+    pub(crate) fate: Fate,
+    pub(crate) oldest: u32,
+    pub(crate) counters: Counters,
+}
+
+/// What a log is opened with.
+pub(crate) struct Parts {
+    pub(crate) disk: Arc<dyn Disk>,
+    pub(crate) workshop: Workshop,
+    pub(crate) salt: u64,
+    pub(crate) octets: u32,
+    /// The segments that are there, oldest first, and where the last of them ends.
+    pub(crate) closed: VecDeque<Extant>,
+    pub(crate) end: u32,
+    pub(crate) next_generation: u32,
+    /// A file that can be used again: a full disk has no room for another.
+    pub(crate) spare_name: Option<String>,
+}
+
+impl Log {
+    /// Begins a new segment behind those that are there: nothing is ever written behind a tail that a
+    /// former life of the program left.
+    pub(crate) fn open(mut parts: Parts, opening: Opening) -> io::Result<Self> {
+        parts.workshop.prepare(parts.next_generation, parts.octets, parts.spare_name.take());
+        let spare = parts.workshop.wait().unwrap_or_else(|| Err(io::ErrorKind::BrokenPipe.into()))?;
+        let predecessor = parts.closed.back().map_or(0, |last| last.segment.generation());
+        let active = begin(spare, parts.salt, (predecessor, parts.end), opening)?;
+        Ok(Self {
+            disk: parts.disk,
+            salt: parts.salt,
+            octets: parts.octets,
+            closed: parts.closed,
+            active,
+            end: segment::HEADER as u32,
+            group: segment::HEADER as u32,
+            buffer: Vec::new(),
+            spares: VecDeque::new(),
+            workshop: parts.workshop,
+            next_generation: parts.next_generation + 1,
+            spare_has_failed: false,
+        })
+    }
+
+    /// Octets that the active segment still takes.
+    pub(crate) fn room(&self) -> usize {
+        (self.active.octets - self.end) as usize - self.buffer.len()
+    }
+
+    /// Adds a frame to the group. The caller has made sure that there is room.
+    pub(crate) fn append(&mut self, record: &Record<'_>) -> Place {
+        let octets = span(record.octets());
+        assert!(octets <= self.room(), "frames stay within their segment");
+        let offset = self.end + u32::try_from(self.buffer.len()).expect("the buffer is within the segment");
+        frame::append(
+            &mut self.buffer,
+            self.active.segment.key,
+            offset,
+            self.group,
+            record.kind(),
+            |buffer| {
+                record.write(buffer);
+            },
+        );
+        self.active.segment.place(offset)
+    }
+
+    /// Whether the buffer should be written before the group is complete.
+    pub(crate) fn is_heavy(&self) -> bool {
+        self.buffer.len() >= BUFFER_OCTETS_MAX
+    }
+
+    /// Whether so much is written and not synced that it should be.
+    pub(crate) fn is_long_unsynced(&self) -> bool {
+        self.end - self.group >= UNSYNCED_OCTETS_MAX
+    }
+
+    /// Writes what was added.
+    pub(crate) fn write_out(&mut self) -> io::Result<()> {
+        if self.buffer.is_empty() {
+            return Ok(());
+        }
+        self.active.segment.file.write_at(&self.buffer, u64::from(self.end))?;
+        self.end += u32::try_from(self.buffer.len()).expect("the buffer is within the segment");
+        self.buffer.clear();
+        self.buffer.shrink_to(BUFFER_OCTETS_KEPT);
+        Ok(())
+    }
+
+    /// Makes durable what was written: the group is complete.
+    pub(crate) fn sync(&mut self) -> io::Result<()> {
+        self.write_out()?;
+        if self.end > self.group {
+            self.active.segment.file.sync_data()?;
+            self.group = self.end;
+        }
+        Ok(())
+    }
+
+    /// Forgets the group: it is not known what the storage holds of it.
+    pub(crate) fn poison(&mut self) -> Place {
+        self.buffer.clear();
+        self.end = self.group;
+        self.active.segment.place(self.group)
+    }
+
+    /// Goes on in a new segment. After an error the old one takes no frame any more, for it may have a
+    /// successor on the storage; call it again.
+    pub(crate) fn roll(&mut self, opening: Opening) -> io::Result<()> {
+        let spare = self.take_spare()?;
+        let name = segment::name(spare.generation).to_string_lossy().into_owned();
+        let predecessor = (self.active.segment.generation(), self.end);
+        match begin(spare, self.salt, predecessor, opening) {
+            Ok(active) => {
+                self.closed.push_back(std::mem::replace(&mut self.active, active));
+                (self.end, self.group) = (segment::HEADER as u32, segment::HEADER as u32);
+                Ok(())
+            }
+            Err(error) => {
+                self.workshop.remove(name);
+                Err(error)
+            }
+        }
+    }
+
+    /// Whether a new segment can be had without making one, which takes space.
+    pub(crate) fn has_spare(&mut self) -> bool {
+        self.collect_spares();
+        !self.spares.is_empty() || self.workshop.in_flight() > 0
+    }
+
+    /// The spare segments, and octets of all files, those being made included.
+    pub(crate) fn size(&self) -> (usize, u64) {
+        let spares = self.spares.len() + self.workshop.in_flight();
+        let used = self.closed.iter().map(|extant| u64::from(extant.octets)).sum::<u64>();
+        (spares, used + u64::from(self.active.octets) + spares as u64 * u64::from(self.octets))
+    }
+
+    pub(crate) fn order_spare(&mut self) {
+        self.workshop.prepare(self.next_generation, self.octets, None);
+        self.next_generation += 1;
+    }
+
+    /// Whether a spare could not be made since this was last asked.
+    pub(crate) fn spare_has_failed(&mut self) -> bool {
+        self.collect_spares();
+        std::mem::take(&mut self.spare_has_failed)
+    }
+
+    pub(crate) fn drop_spare(&mut self) {
+        self.collect_spares();
+        if let Some(spare) = self.spares.pop_back() {
+            self.workshop.remove(segment::name(spare.generation).to_string_lossy().into_owned());
+        }
+    }
+
+    /// Frees the segments before `oldest`: as spares while `spares_max` is not reached.
+    pub(crate) fn release_before(&mut self, oldest: u32, spares_max: usize) {
+        while let Some(extant) = self.closed.pop_front_if(|extant| extant.segment.generation() < oldest) {
+            let name = segment::name(extant.segment.generation()).to_string_lossy().into_owned();
+            let wanted = extant.octets == self.octets && self.size().0 < spares_max;
+            // Whoever still reads from it keeps the file; only its name goes.
+            if wanted && Arc::strong_count(&extant.segment) == 1 {
+                self.workshop.prepare(self.next_generation, self.octets, Some(name));
+                self.next_generation += 1;
+            } else {
+                self.workshop.remove(name);
+            }
+        }
+    }
+
+    /// Removes a file that a former life left.
+    pub(crate) fn discard(&mut self, name: String) {
+        self.workshop.remove(name);
+    }
+
+    pub(crate) fn closed(&self) -> &VecDeque<Extant> {
+        &self.closed
+    }
+
+    pub(crate) fn active(&self) -> &Arc<Segment> {
+        &self.active.segment
+    }
+
+    /// The open segments of these generations, oldest first.
+    pub(crate) fn segments(&self, first: u32, last: u32) -> impl Iterator<Item = &Arc<Segment>> {
+        let all = self.closed.iter().chain([&self.active]).map(|extant| &extant.segment);
+        all.filter(move |segment| (first..=last).contains(&segment.generation()))
+    }
+
+    pub(crate) fn segment_octets(&self) -> u32 {
+        self.octets
+    }
+
+    /// Whether more than half of the active segment is used.
+    pub(crate) fn is_half_full(&self) -> bool {
+        self.end > self.active.octets / 2
+    }
+
+    pub(crate) fn space(&self) -> io::Result<Space> {
+        self.disk.space()
+    }
+
+    fn collect_spares(&mut self) {
+        while let Some(made) = self.workshop.poll() {
+            match made {
+                Ok(spare) => self.spares.push_back(spare),
+                Err(error) => {
+                    tracing::warn!(%error, "a spare segment could not be prepared");
+                    self.spare_has_failed = true;
+                }
+            }
+        }
+    }
+
+    fn take_spare(&mut self) -> io::Result<Spare> {
+        self.collect_spares();
+        if let Some(spare) = self.spares.pop_front() {
+            return Ok(spare);
+        }
+        if self.workshop.in_flight() == 0 {
+            self.order_spare();
+        }
+        self.workshop.wait().unwrap_or_else(|| Err(io::ErrorKind::BrokenPipe.into()))
+    }
+}
+
+fn begin(spare: Spare, salt: u64, predecessor: (u32, u32), opening: Opening) -> io::Result<Extant> {
+    let Spare { generation, file, octets } = spare;
+    let Opening { fate, oldest, counters } = opening;
+    let (predecessor, predecessor_end) = predecessor;
+    // Each segment has a salt of its own, which follows from that of this life of the program.
+    let salt = salt.wrapping_add(u64::from(generation).wrapping_mul(0x9e37_79b9_7f4a_7c15));
+    let key = Key { salt, generation };
+    let oldest = if oldest == 0 { generation } else { oldest };
+    let header = SegmentHeader { key, predecessor, predecessor_end, fate, oldest, octets, counters };
+    file.write_at(&header.to_octets(), 0)?;
+    file.sync_data()?;
+    Ok(Extant { segment: Arc::new(Segment { key, file }), octets })
+}

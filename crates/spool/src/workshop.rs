@@ -1,0 +1,158 @@
+//! Where spare segments are made, so that the log can go on in a new file without waiting for it.
+//!
+//! A new file is filled with written zeros and synced once: later syncs then carry no metadata. A file
+//! that was freed is only renamed. Either has its name made durable before it is used, and is named by
+//! the generation it will be; its header says otherwise until the log goes on in it.
+
+use std::io;
+use std::path::Path;
+use std::sync::{Arc, mpsc};
+use std::thread;
+
+use crate::disk::{Access, Disk, File};
+use crate::segment;
+
+const ZEROS: usize = 1 << 20;
+
+/// A file that is ready to be a segment.
+pub(crate) struct Spare {
+    pub(crate) generation: u32,
+    pub(crate) file: Arc<dyn File>,
+    pub(crate) octets: u32,
+}
+
+/// What the workshop is asked for.
+enum Job {
+    Prepare { generation: u32, octets: u32, old_name: Option<String> },
+    Remove { name: String },
+}
+
+/// Makes and removes segment files: on a thread of its own, or at once.
+pub(crate) struct Workshop {
+    disk: Arc<dyn Disk>,
+    bench: Bench,
+    in_flight: usize,
+}
+
+enum Bench {
+    Inline(Vec<io::Result<Spare>>),
+    Thread { jobs: mpsc::Sender<Job>, done: mpsc::Receiver<io::Result<Spare>> },
+}
+
+impl Workshop {
+    pub(crate) fn inline(disk: Arc<dyn Disk>) -> Self {
+        Self { disk, bench: Bench::Inline(Vec::new()), in_flight: 0 }
+    }
+
+    pub(crate) fn on_thread(disk: Arc<dyn Disk>) -> io::Result<Self> {
+        let (jobs, work) = mpsc::channel::<Job>();
+        let (finished, done) = mpsc::channel();
+        let own = Arc::clone(&disk);
+        thread::Builder::new().name("spool-segments".to_owned()).spawn(move || {
+            // Ends when the workshop is dropped. A result nobody waits for is a spare for the next start.
+            for job in work {
+                if let Some(result) = job.run(&*own) {
+                    let _ended = finished.send(result);
+                }
+            }
+        })?;
+        Ok(Self { disk, bench: Bench::Thread { jobs, done }, in_flight: 0 })
+    }
+
+    /// Spares on their way.
+    pub(crate) fn in_flight(&self) -> usize {
+        self.in_flight
+    }
+
+    /// Orders a spare, made anew or from a file that is not needed any more.
+    pub(crate) fn prepare(&mut self, generation: u32, octets: u32, old_name: Option<String>) {
+        self.in_flight += 1;
+        self.give(Job::Prepare { generation, octets, old_name });
+    }
+
+    /// Has a file removed. That it stays where this fails is harmless: the next start removes it.
+    pub(crate) fn remove(&mut self, name: String) {
+        self.give(Job::Remove { name });
+    }
+
+    /// A spare that is ready, or why it could not be made.
+    pub(crate) fn poll(&mut self) -> Option<io::Result<Spare>> {
+        let result = match &mut self.bench {
+            Bench::Inline(done) => done.pop(),
+            Bench::Thread { done, .. } => done.try_recv().ok(),
+        }?;
+        self.in_flight -= 1;
+        Some(result)
+    }
+
+    /// Waits for a spare that was ordered.
+    pub(crate) fn wait(&mut self) -> Option<io::Result<Spare>> {
+        if self.in_flight == 0 {
+            return None;
+        }
+        let result = match &mut self.bench {
+            Bench::Inline(done) => done.pop(),
+            Bench::Thread { done, .. } => done.recv().ok(),
+        };
+        self.in_flight -= 1;
+        result
+    }
+
+    fn give(&mut self, job: Job) {
+        match &mut self.bench {
+            Bench::Inline(done) => done.extend(job.run(&*self.disk)),
+            Bench::Thread { jobs, .. } => jobs.send(job).expect("the thread ends after its sender"),
+        }
+    }
+}
+
+impl Job {
+    fn run(self, disk: &dyn Disk) -> Option<io::Result<Spare>> {
+        match self {
+            Self::Prepare { generation, octets, old_name } => {
+                Some(prepare(disk, generation, octets, old_name.as_deref()))
+            }
+            Self::Remove { name } => {
+                if let Err(error) = disk.remove(Path::new(&name)) {
+                    tracing::debug!(%name, %error, "a segment that is not needed could not be removed");
+                }
+                None
+            }
+        }
+    }
+}
+
+fn prepare(disk: &dyn Disk, generation: u32, octets: u32, old_name: Option<&str>) -> io::Result<Spare> {
+    let name = segment::name(generation);
+    let file = match old_name {
+        Some(old) => {
+            disk.rename(Path::new(old), &name)?;
+            disk.open(&name, Access::ReadWrite)?
+        }
+        None => create(disk, &name, octets)?,
+    };
+    disk.sync_dir(Path::new(""))?;
+    Ok(Spare { generation, file, octets })
+}
+
+fn create(disk: &dyn Disk, name: &Path, octets: u32) -> io::Result<Arc<dyn File>> {
+    let file = disk.create(name)?;
+    if let Err(error) = fill(&*file, octets) {
+        // Half a file would keep others from the space it has.
+        disk.remove(name)?;
+        return Err(error);
+    }
+    Ok(file)
+}
+
+fn fill(file: &dyn File, octets: u32) -> io::Result<()> {
+    let octets = u64::from(octets);
+    let zeros = vec![0; ZEROS.min(usize::try_from(octets).unwrap_or(ZEROS))];
+    let mut at = 0;
+    while at < octets {
+        let part = usize::try_from(octets - at).unwrap_or(ZEROS).min(zeros.len());
+        file.write_at(&zeros[..part], at)?;
+        at += part as u64;
+    }
+    file.sync_data()
+}

@@ -1,0 +1,365 @@
+//! What keeps the log small and ready: freeing, copying forward, spare segments, free space.
+//!
+//! ```text
+//!   oldest                                     active
+//!   [ dead dead LIVE dead ] [ ... ] [ ... ] [ frames | free ]     when the files take more than
+//!                 |                             ^                 2 x live + 2 segments
+//!                 +------- copied, with state --+
+//!   then a Trim record, then the file is a spare
+//! ```
+
+use std::io;
+
+use crate::disk::Space;
+use crate::error::Full;
+use crate::frame::{Kind, Place, span};
+use crate::record::{Commit, Extent, Phase, REASON_OCTETS_MAX, Record};
+use crate::segment::ReadFrame;
+use crate::status::Status;
+
+use super::{Effect, Purpose, SPACE_EVERY_GROUPS, SPACE_RETRY_MILLIS, Writer};
+
+/// Spare segments that are kept at most.
+pub(super) const SPARES_MAX: usize = 2;
+/// Octets that are copied forward in one cycle, so that commits do not wait long.
+const COPY_OCTETS_MAX: u64 = 1 << 20;
+/// Entries that are copied forward in one cycle.
+const COPY_ENTRIES_MAX: usize = 256;
+/// How long housekeeping rests after a failure.
+const REST_MILLIS: u64 = 1_000;
+pub(super) const DAMAGED: &str = "part of the body is damaged on the storage";
+
+pub(super) struct Housekeeper {
+    pub(super) reserve: Space,
+    /// Octets that the pieces of open drafts need.
+    pub(super) draft_octets: u64,
+    space: Space,
+    space_looked_at: (u64, u64),
+    moving: Option<Moving>,
+    /// How many groups failed.
+    poisonings: u64,
+    rests_until: u64,
+    order_after: u64,
+}
+
+/// An entry that is copied forward over several cycles.
+struct Moving {
+    id: u64,
+    from: Place,
+    payload: Vec<u8>,
+    extents: Vec<Extent>,
+    damaged: bool,
+}
+
+impl Housekeeper {
+    pub(super) fn new(reserve: Space, space: Space) -> Self {
+        Self {
+            reserve,
+            draft_octets: 0,
+            space,
+            space_looked_at: (0, 0),
+            moving: None,
+            poisonings: 0,
+            rests_until: 0,
+            order_after: 0,
+        }
+    }
+
+    /// What was copied into the failed group is copied again.
+    pub(super) fn poisoned(&mut self) {
+        self.moving = None;
+        self.poisonings += 1;
+    }
+
+    pub(super) fn retry_at(&self, now: u64) -> Option<u64> {
+        (self.rests_until > now).then_some(self.rests_until)
+    }
+}
+
+impl Writer {
+    pub(super) fn keep_house(&mut self) {
+        let now = (self.clock)();
+        if self.broken.is_some() || !self.owed.is_empty() {
+            return;
+        }
+        self.tend_spares(now);
+        self.trim();
+        if self.wants_copying(now)
+            && let Err(error) = self.copy_forward()
+        {
+            tracing::warn!(%error, "the oldest segment cannot be read; it is kept");
+            self.board.set_error(Some(error.to_string()));
+            self.housekeeper.moving = None;
+            self.housekeeper.rests_until = now.saturating_add(REST_MILLIS);
+        }
+    }
+
+    pub(super) fn has_housework(&mut self, now: u64) -> bool {
+        self.oldest_held() > self.oldest || self.wants_copying(now)
+    }
+
+    /// Whether new mail may take room: what drains the spool must find some after it.
+    pub(super) fn has_slack(&mut self) -> bool {
+        self.log.has_spare() || self.housekeeper.space.octets >= u64::from(self.log.segment_octets())
+    }
+
+    fn live_octets(&self) -> u64 {
+        self.index.census().octets + self.housekeeper.draft_octets
+    }
+
+    /// Octets that all files together may take.
+    fn bound(&self) -> u64 {
+        2 * self.live_octets() + 2 * u64::from(self.log.segment_octets())
+    }
+
+    fn wants_copying(&mut self, now: u64) -> bool {
+        if self.log.closed().is_empty() || now < self.housekeeper.rests_until {
+            return false;
+        }
+        let closed: u64 = self.log.closed().iter().map(|extant| u64::from(extant.octets)).sum();
+        let segment = u64::from(self.log.segment_octets());
+        let gains = closed.saturating_sub(self.live_octets()) >= segment;
+        self.log.size().1 > self.bound() || (gains && !self.has_slack())
+    }
+
+    fn holds(&self, generation: u32) -> bool {
+        let in_draft = |extent: &Extent| extent.place.generation == generation;
+        let mut drafts = self.drafts.values().filter(|draft| draft.failed.is_none());
+        self.index.holds(generation) || drafts.any(|draft| draft.extents.iter().any(in_draft))
+    }
+
+    fn oldest_held(&self) -> u32 {
+        let mut closed = self.log.closed().iter().map(|extant| extant.segment.generation());
+        closed.find(|&generation| self.holds(generation)).unwrap_or(self.log.active().generation())
+    }
+
+    /// Says that the segments before the oldest one with anything live are not needed any more.
+    fn trim(&mut self) {
+        let oldest = self.oldest_held();
+        if oldest > self.oldest && self.append(&Record::Trim { oldest }, Purpose::Upkeep).is_ok() {
+            self.effects.push(Effect::Trimmed { oldest });
+        }
+    }
+
+    /// The Trim record is durable: no recovery will look for the files any more.
+    pub(super) fn trimmed(&mut self, oldest: u32) {
+        self.oldest = oldest;
+        self.log.release_before(oldest, SPARES_MAX);
+    }
+
+    fn tend_spares(&mut self, now: u64) {
+        if self.log.spare_has_failed() {
+            self.housekeeper.order_after = now.saturating_add(REST_MILLIS);
+        }
+        let (spares, total) = self.log.size();
+        if spares > SPARES_MAX || (spares > 1 && total > self.bound()) {
+            self.log.drop_spare();
+        }
+        let segment = u64::from(self.log.segment_octets());
+        let wanted = total + segment <= self.bound() || self.log.is_half_full();
+        let can = now >= self.housekeeper.order_after && self.housekeeper.space.octets >= segment;
+        if spares == 0 && wanted && can {
+            self.log.order_spare();
+        }
+    }
+
+    /// Copies what is live in the oldest segment: pieces of open drafts, then entries.
+    fn copy_forward(&mut self) -> io::Result<()> {
+        let Some(oldest) = self.log.closed().front().map(|extant| extant.segment.generation()) else {
+            return Ok(());
+        };
+        let mut budget = COPY_OCTETS_MAX.min(u64::from(self.log.segment_octets()) / 4);
+        self.copy_drafts(oldest, &mut budget)?;
+        for id in self.index.held_in(oldest, COPY_ENTRIES_MAX) {
+            if budget == 0 || self.broken.is_some() {
+                break;
+            }
+            self.copy_entry(id, oldest, &mut budget)?;
+        }
+        Ok(())
+    }
+
+    fn copy_drafts(&mut self, oldest: u32, budget: &mut u64) -> io::Result<()> {
+        let ids: Vec<_> = self.drafts.iter().filter(|(_, d)| d.failed.is_none()).map(|(&id, _)| id).collect();
+        for id in ids {
+            let Some(draft) = self.drafts.get_mut(&id) else { continue };
+            let mut extents = std::mem::take(&mut draft.extents);
+            let poisonings = self.housekeeper.poisonings;
+            let copied = self.copy_extents(&mut extents, oldest, budget);
+            let lost = extents.iter().any(|extent| extent.place.generation == 0);
+            let Some(draft) = self.drafts.get_mut(&id) else { continue };
+            draft.extents = extents;
+            if lost || self.housekeeper.poisonings > poisonings {
+                draft.failed = Some("a piece of the body was lost".to_owned());
+            }
+            copied?;
+        }
+        Ok(())
+    }
+
+    /// Copies the pieces in `oldest` while the budget lasts; whether all are copied.
+    fn copy_extents(&mut self, extents: &mut [Extent], oldest: u32, budget: &mut u64) -> io::Result<bool> {
+        for extent in extents.iter_mut().filter(|extent| extent.place.generation == oldest) {
+            if *budget == 0 {
+                return Ok(false);
+            }
+            let octets = span(extent.octets as usize);
+            let Some(frame) = self.read(extent.place, octets)?.filter(|frame| frame.kind == Kind::Chunk)
+            else {
+                tracing::error!(place = ?extent.place, "a piece of a body is damaged");
+                extent.place = Place::default();
+                continue;
+            };
+            let Ok(place) = self.append(&Record::Chunk(&frame.payload), Purpose::Upkeep) else {
+                return Ok(false);
+            };
+            extent.place = place;
+            *budget = budget.saturating_sub(octets as u64);
+        }
+        Ok(true)
+    }
+
+    fn copy_entry(&mut self, id: u64, oldest: u32, budget: &mut u64) -> io::Result<()> {
+        let poisonings = self.housekeeper.poisonings;
+        let Some(mut moving) = self.begin_move(id)? else { return Ok(()) };
+        let mut extents = std::mem::take(&mut moving.extents);
+        let all = self.copy_extents(&mut extents, oldest, budget)?;
+        moving.damaged |= extents.iter().any(|extent| extent.place.generation == 0);
+        moving.extents = extents;
+        let octets = span(moving.payload.len() + REASON_OCTETS_MAX);
+        let room = if all { self.ensure(octets, Purpose::Upkeep) } else { Ok(()) };
+        // Pieces copied into a group that failed are lost: the entry is copied anew.
+        if room.is_err() || self.housekeeper.poisonings > poisonings {
+            return Ok(());
+        }
+        if !all {
+            self.housekeeper.moving = Some(moving);
+            return Ok(());
+        }
+        *budget = budget.saturating_sub(octets as u64);
+        self.write_copy(moving)
+    }
+
+    /// Goes on with the entry that is half copied, or reads its Commit frame.
+    fn begin_move(&mut self, id: u64) -> io::Result<Option<Moving>> {
+        let Some(&entry) = self.index.find(id) else { return Ok(None) };
+        let begun = self.housekeeper.moving.take();
+        if let Some(moving) = begun.filter(|moving| moving.id == id && moving.from == entry.place) {
+            return Ok(Some(moving));
+        }
+        let expected = usize::try_from(entry.octets()).unwrap_or(usize::MAX).min(256 << 10);
+        let frame = self.read(entry.place, expected)?.filter(|frame| frame.kind == Kind::Commit);
+        let parsed = frame.and_then(|frame| {
+            let extents = Commit::parse(&frame.payload)?.extents;
+            Some(Moving { id, from: entry.place, payload: frame.payload, extents, damaged: false })
+        });
+        if parsed.is_none() {
+            self.lose(id);
+        }
+        Ok(parsed)
+    }
+
+    /// Nothing can be known about the entry any more.
+    fn lose(&mut self, id: u64) {
+        if let Some(entry) = self.index.remove(id) {
+            self.counters.lost += u64::from(!entry.in_doubt());
+            tracing::error!(
+                id,
+                sequence = entry.sequence(id),
+                "an entry is damaged beyond recognition and lost"
+            );
+        }
+    }
+
+    fn write_copy(&mut self, moving: Moving) -> io::Result<()> {
+        let Some(&entry) = self.index.find(moving.id) else { return Ok(()) };
+        let Some(commit) = Commit::parse(&moving.payload) else { return Ok(()) };
+        let mut history = entry.history();
+        let damaged = moving.damaged && history.phase != Phase::Aside;
+        let mut reason = self.reason(moving.id, entry.place, commit.reason)?;
+        if damaged {
+            (history.phase, history.due) = (Phase::Aside, 0);
+            reason = DAMAGED.as_bytes().to_vec();
+        }
+        let sequence = entry.sequence(moving.id).unwrap_or(0);
+        let (id, extents, reason) = (moving.id, moving.extents, &reason[..]);
+        let copy = Commit { id, sequence, history, copied: true, reason, extents, ..commit };
+        if let Ok(extent) = self.append_commit(copy, Purpose::Upkeep) {
+            self.effects.push(Effect::Copied { id, extent, damaged });
+        }
+        Ok(())
+    }
+
+    /// Why an entry is deferred or set aside.
+    fn reason(&self, id: u64, place: Place, own: &[u8]) -> io::Result<Vec<u8>> {
+        let Some(at) = self.index.reason(id).filter(|&at| at != place) else { return Ok(own.to_vec()) };
+        let frame = self.read(at, span(16 + REASON_OCTETS_MAX))?;
+        let reason = frame.and_then(|frame| match Record::parse(frame.kind, &frame.payload)? {
+            Record::Defer { reason, .. } | Record::SetAside { reason, .. } => Some(reason.to_vec()),
+            _ => None,
+        });
+        Ok(reason.unwrap_or_default())
+    }
+
+    fn read(&self, place: Place, expected: usize) -> io::Result<Option<ReadFrame>> {
+        let segment = self.log.segments(place.generation, place.generation).next();
+        segment.map_or(Ok(None), |segment| segment.read(place.offset, expected))
+    }
+
+    /// Looks at the free space now and then, and says whether drafts may begin.
+    pub(super) fn look_at_space(&mut self) {
+        let now = (self.clock)();
+        let keeper = &mut self.housekeeper;
+        let (looked_at, groups) = keeper.space_looked_at;
+        let is_old = now >= looked_at.saturating_add(SPACE_RETRY_MILLIS)
+            || self.groups >= groups + SPACE_EVERY_GROUPS
+            || self.board.refuses();
+        if is_old {
+            keeper.space_looked_at = (now, self.groups);
+            match self.log.space() {
+                Ok(space) => keeper.space = space,
+                Err(error) => tracing::warn!(%error, "free space cannot be told"),
+            }
+        }
+        let full = self.why_full();
+        self.board.set_full(full);
+    }
+
+    fn why_full(&mut self) -> Option<Full> {
+        let Housekeeper { space, reserve, .. } = self.housekeeper;
+        if self.broken.is_some() {
+            Some(Full::Storage)
+        } else if space.octets < reserve.octets || !self.has_slack() {
+            Some(Full::Octets)
+        } else if space.inodes < reserve.inodes {
+            Some(Full::Inodes)
+        } else {
+            None
+        }
+    }
+
+    pub(super) fn publish(&self) {
+        let census = self.index.census();
+        let (spares, total_octets) = self.log.size();
+        self.board.publish(|status| {
+            *status = Status {
+                accepted: self.counters.accepted,
+                in_spool: census.in_spool,
+                leased: census.leased,
+                settled: self.counters.settled,
+                set_aside: census.set_aside,
+                withdrawn: self.counters.withdrawn,
+                lost: self.counters.lost,
+                in_doubt: census.in_doubt,
+                live_octets: self.live_octets(),
+                total_octets,
+                segments: self.log.closed().len() as u64 + 1,
+                spare_segments: spares as u64,
+                free_octets: self.housekeeper.space.octets,
+                free_inodes: self.housekeeper.space.inodes,
+                groups: self.groups,
+                last_error: status.last_error.take(),
+            };
+        });
+    }
+}

@@ -1,0 +1,152 @@
+//! Opening: recovery, and the first segment of this life.
+
+use std::collections::{HashMap, VecDeque};
+use std::io;
+use std::path::Path;
+use std::sync::Arc;
+
+use crate::disk::{Access, Disk, Space, read_full};
+use crate::error::OpenError;
+use crate::limits::{Limits, SEGMENT_OCTETS};
+use crate::log::{Extant, Log, Opening, Parts};
+use crate::mailbox::Mailbox;
+use crate::options::Options;
+use crate::replay::{Link, Replayed, replay};
+use crate::scan::Tail;
+use crate::segment::{self, Fate};
+use crate::status::{Board, Recovery};
+use crate::workshop::Workshop;
+
+use super::housekeeping::Housekeeper;
+use super::{Change, HangUp, Writer};
+
+const LOCK: &str = "lock";
+
+/// Locks the spool, reads its log and begins a new segment behind it.
+pub(crate) fn open(
+    disk: &Arc<dyn Disk>,
+    options: &Options,
+    workshop: Workshop,
+    mailbox: Arc<Mailbox>,
+    board: Arc<Board>,
+) -> Result<(Writer, Recovery), OpenError> {
+    if !SEGMENT_OCTETS.contains(&options.segment_octets) || !options.segment_octets.is_multiple_of(4 << 10) {
+        return Err(OpenError::Options("a segment is a multiple of 4 KiB from 32 KiB to 1 GiB".to_owned()));
+    }
+    let lock = disk.lock(Path::new(LOCK)).map_err(|error| match error.kind() {
+        io::ErrorKind::WouldBlock => OpenError::Locked,
+        _ => OpenError::Io { doing: "locking the spool", source: error },
+    })?;
+    let mut replayed = replay(&**disk, Access::ReadWrite)?;
+    if let (Some(last), Some(tail)) = (replayed.links.last(), replayed.tail) {
+        write_again(last, tail).map_err(io_error("writing the last group again"))?;
+    }
+    for id in std::mem::take(&mut replayed.open) {
+        replayed.index.interrupt(id);
+        replayed.report.interrupted += 1;
+    }
+    replayed.index.begin_life(replayed.counters.next_id);
+    replayed.report.damaged_entries = replayed.damaged.len() as u64;
+    report(&replayed.report);
+    let oldest = replayed.links.first().map_or(0, |link| link.header.key.generation);
+    let opening = Opening { fate: Fate::Ended, oldest, counters: replayed.counters };
+    let parts = parts(disk, options, workshop, &mut replayed);
+    let segment_octets = parts.octets;
+    let mut log = Log::open(parts, opening).map_err(io_error("beginning a new segment"))?;
+    replayed.unused.drain(..).for_each(|name| log.discard(name));
+    let space = log.space().map_err(io_error("asking for free space"))?;
+    let reserve = Space { octets: options.reserve_octets, inodes: options.reserve_inodes };
+    let owed = damaged_entries(&replayed);
+    let oldest = if oldest == 0 { log.active().generation() } else { oldest };
+    let mut writer = Writer {
+        log,
+        index: replayed.index,
+        counters: replayed.counters,
+        given: replayed.counters.accepted,
+        oldest,
+        limits: Limits::of(segment_octets),
+        drafts: HashMap::new(),
+        effects: Vec::new(),
+        pieces: Vec::new(),
+        owed,
+        waiting: VecDeque::new(),
+        broken: None,
+        housekeeper: Housekeeper::new(reserve, space),
+        mailbox: Arc::clone(&mailbox),
+        board: Arc::clone(&board),
+        clock: Arc::clone(&options.clock),
+        groups: 0,
+        is_closing: false,
+        closing: Vec::new(),
+        _lock: lock,
+        _hangs_up: HangUp { mailbox, board },
+    };
+    writer.look_at_space();
+    writer.publish();
+    Ok((writer, replayed.report))
+}
+
+/// The last group is read from the page cache, which after a failed sync may hold what the storage does
+/// not. Written again and synced, it is what recovery says it is.
+fn write_again(last: &Link, tail: Tail) -> io::Result<()> {
+    let Tail { end, group, .. } = tail;
+    if end <= group {
+        return Ok(());
+    }
+    let mut octets = vec![0; (end - group) as usize];
+    let read = read_full(&*last.segment.file, &mut octets, u64::from(group))?;
+    last.segment.file.write_at(&octets[..read], u64::from(group))?;
+    last.segment.file.sync_data()
+}
+
+fn parts(disk: &Arc<dyn Disk>, options: &Options, workshop: Workshop, replayed: &mut Replayed) -> Parts {
+    let octets = replayed.links.iter().map(|link| link.header.octets).max().unwrap_or(0);
+    let octets = octets.max(options.segment_octets);
+    let unused = replayed.unused.iter().filter_map(|name| segment::generation_of(name));
+    let used = replayed.links.iter().map(|link| link.header.key.generation);
+    let next_generation = unused.chain(used).max().unwrap_or(0) + 1;
+    let is_whole = |name: &String| {
+        let file = disk.open(Path::new(name), Access::Read);
+        file.and_then(|file| file.octets()).is_ok_and(|there| there == u64::from(octets))
+    };
+    let spare = replayed.unused.iter().position(is_whole);
+    Parts {
+        disk: Arc::clone(disk),
+        workshop,
+        salt: options.salt,
+        octets,
+        closed: replayed.links.iter().map(extant).collect(),
+        end: replayed.tail.map_or(0, |tail| tail.end),
+        next_generation,
+        spare_name: spare.map(|at| replayed.unused.remove(at)),
+    }
+}
+
+fn extant(link: &Link) -> Extant {
+    Extant { segment: Arc::clone(&link.segment), octets: link.header.octets }
+}
+
+/// Entries that miss a part of their body are set aside by the first group.
+fn damaged_entries(replayed: &Replayed) -> VecDeque<Change> {
+    let tags = replayed.damaged.iter().filter_map(|&id| Some(replayed.index.find(id)?.tag(id)));
+    let reason = super::housekeeping::DAMAGED;
+    tags.map(|tag| Change::SetAside { tag, reason: reason.to_owned(), reply: None }).collect()
+}
+
+fn io_error(doing: &'static str) -> impl Fn(io::Error) -> OpenError {
+    move |source| OpenError::Io { doing, source }
+}
+
+fn report(found: &Recovery) {
+    let Recovery { entries, cut_octets, unconfirmed, in_doubt, .. } = *found;
+    tracing::info!(entries, segments = found.segments, cut_octets, unconfirmed, in_doubt, "spool read");
+    if found.damaged_places > 0 || found.lost > 0 || !found.missing_segments.is_empty() {
+        tracing::error!(
+            damaged_places = found.damaged_places,
+            damaged_entries = found.damaged_entries,
+            lost = found.lost,
+            missing_segments = ?found.missing_segments,
+            "the storage of the spool is damaged"
+        );
+    }
+}
