@@ -1,8 +1,9 @@
 //! Going down: stop accepting, let transactions end, make what was taken durable, leave.
 
+use std::sync::Arc;
 use std::time::Duration;
 
-use sensor_ingress::Phase;
+use sensor_ingress::{Phase, Slots};
 use tokio::signal::unix::{Signal, SignalKind, signal};
 use tokio::sync::watch;
 use tokio::task::JoinHandle;
@@ -49,6 +50,7 @@ pub(crate) struct Running {
     pub(crate) accepting: CancellationToken,
     pub(crate) phase: watch::Sender<Phase>,
     pub(crate) sessions: TaskTracker,
+    pub(crate) slots: Arc<Slots>,
     pub(crate) working: CancellationToken,
     pub(crate) pipeline: JoinHandle<()>,
     pub(crate) spool: Spool<Envelope>,
@@ -59,12 +61,12 @@ impl Running {
     /// it only spares senders a broken connection.
     pub(crate) async fn drain(self, deadline: Duration) {
         let deadline = Instant::now() + deadline;
-        tracing::info!(connections = self.sessions.len(), "draining");
+        tracing::info!(connections = self.slots.open(), "draining");
         self.accepting.cancel();
         self.phase.send_replace(Phase::Draining);
         self.sessions.close();
         if timeout_at(deadline, self.sessions.wait()).await.is_err() {
-            tracing::warn!(connections = self.sessions.len(), "drain deadline: connections are cut");
+            tracing::warn!(connections = self.slots.open(), "drain deadline: connections are cut");
         }
         self.working.cancel();
         // A group in hand is finished even then: it has at most as many files as a group, and syncs.

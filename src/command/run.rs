@@ -2,6 +2,7 @@
 
 use std::io::{self, Write};
 use std::process::ExitCode;
+use std::sync::Arc;
 
 use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
 use sensor_ingress::Phase;
@@ -49,11 +50,12 @@ fn start(node: Node) -> Running {
     let working = CancellationToken::new();
     let sessions = TaskTracker::new();
     for listener in node.listeners {
-        let door = std::sync::Arc::clone(&node.door);
+        let door = Arc::clone(&node.door);
         sessions.spawn(listener.run(door, seen.clone(), sessions.clone(), accepting.clone()));
     }
     let pipeline = tokio::spawn(node.pipeline.run(working.clone()));
-    Running { accepting, phase, sessions, working, pipeline, spool: node.spool }
+    let slots = Arc::clone(&node.door.slots);
+    Running { accepting, phase, sessions, slots, working, pipeline, spool: node.spool }
 }
 
 /// What is said at the start; taken from the configuration before it is used up.

@@ -48,7 +48,7 @@ pub(crate) fn find(
     spool: &ReadOnly<Envelope>,
     id: MailId,
 ) -> anyhow::Result<Option<(Summary<Envelope>, Body)>> {
-    let Some(summary) = spool.find(|entry| entry.header.id == id)? else { return Ok(None) };
+    let Some(summary) = spool.find(|entry| entry.header.id == id) else { return Ok(None) };
     let body = spool.body(summary.id)?;
     Ok(body.map(|body| (summary, body)))
 }

@@ -198,13 +198,17 @@ impl Keeper for DirectoryArchive {
             outcomes.push(settle_blame(self.write_parts(specimen))?);
         }
         self.disk.sync_file_system().map_err(store("syncing mail"))?;
-        for (specimen, outcome) in group.iter().zip(&mut outcomes) {
-            if outcome.is_ok() {
-                *outcome = settle_blame(self.name_parts(specimen))?;
+        // The message first, on its own: where the record is, the message is, whatever the file system makes
+        // of the order of renames when the power goes.
+        for suffix in [MESSAGE, RECORD] {
+            for (specimen, outcome) in group.iter().zip(&mut outcomes) {
+                if outcome.is_ok() {
+                    *outcome = settle_blame(self.name_part(specimen, suffix))?;
+                }
             }
-        }
-        for day in &days {
-            self.disk.sync_dir(day).map_err(store("syncing a directory"))?;
+            for day in &days {
+                self.disk.sync_dir(day).map_err(store("syncing a directory"))?;
+            }
         }
         Ok(outcomes)
     }
@@ -227,15 +231,11 @@ impl DirectoryArchive {
         record.write_at(&record::encode(&specimen.record), 0).map_err(KeepError::Refused)
     }
 
-    /// The message first: where the record is, the message is.
-    fn name_parts(&self, specimen: &Specimen) -> Result<(), KeepError> {
+    fn name_part(&self, specimen: &Specimen, suffix: &str) -> Result<(), KeepError> {
         let id = specimen.record.envelope.id;
         let directory = directory(specimen);
-        for suffix in [MESSAGE, RECORD] {
-            let part = directory.join(layout::part_name(id, suffix));
-            self.disk.rename(&part, &directory.join(layout::name(id, suffix))).map_err(KeepError::Refused)?;
-        }
-        Ok(())
+        let part = directory.join(layout::part_name(id, suffix));
+        self.disk.rename(&part, &directory.join(layout::name(id, suffix))).map_err(KeepError::Refused)
     }
 
     /// A part that a former try left is replaced.

@@ -3,7 +3,7 @@ use sensor_mail::envelope::{
 };
 use sensor_mail::{Envelope, ForwardPath, MailIds, NodeId, ReversePath};
 use sensor_spool::disk::{Faults, SimDisk};
-use sensor_spool::{Options, Runner, Spool};
+use sensor_spool::{Options, RealDisk, Runner, Spool};
 
 use super::*;
 
@@ -157,15 +157,16 @@ fn a_store_that_fails_is_told_from_a_message_that_cannot_be_filed() {
     disk.set_faults(Faults { sync: 1, ..Faults::default() });
     archive(&disk).keep(&group).unwrap_err();
 
-    // A directory that has one message's name.
-    let disk = SimDisk::new(1);
+    // A directory that has one message's name, on a real file system.
+    let folder = tempfile::tempdir().unwrap();
     let id = group[1].record.envelope.id;
-    let day = layout::directory_of(layout::day_of(id));
-    disk.make_dir_all(&day.join(layout::name(id, MESSAGE))).unwrap();
-    let outcomes = archive(&disk).keep(&group).unwrap();
+    let day = folder.path().join(layout::directory_of(layout::day_of(id)));
+    std::fs::create_dir_all(day.join(layout::name(id, MESSAGE))).unwrap();
+    let archive = DirectoryArchive::new(Arc::new(RealDisk::new(folder.path()).unwrap()));
+    let outcomes = archive.keep(&group).unwrap();
     let refused: Vec<bool> = outcomes.iter().map(Result::is_err).collect();
     assert_eq!(refused, [false, true, false, false]);
-    assert_eq!(shown(&archive(&disk)).len(), 3);
+    assert_eq!(shown(&archive).len(), 3);
 }
 
 #[test]

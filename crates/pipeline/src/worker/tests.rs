@@ -105,7 +105,7 @@ impl Ground {
 
     fn standing(&self, id: MailId) -> Option<(Standing, Vec<u8>)> {
         let spool: ReadOnly<Envelope> = ReadOnly::open(Arc::new(self.disk.clone())).unwrap();
-        let entry = spool.find(|entry| entry.header.id == id).unwrap()?;
+        let entry = spool.find(|entry| entry.header.id == id)?;
         let body = spool.body(entry.id).unwrap().unwrap();
         let mut message = vec![0; usize::try_from(body.len()).unwrap()];
         let read = body.read_at(0, &mut message).unwrap();
