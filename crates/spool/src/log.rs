@@ -159,6 +159,7 @@ impl Log {
     /// successor on the storage; call it again.
     pub(crate) fn roll(&mut self, opening: Opening) -> io::Result<()> {
         let spare = self.take_spare()?;
+        assert!(spare.generation > self.active.segment.generation(), "generations tell the order of segments");
         let name = segment::name(spare.generation).to_string_lossy().into_owned();
         let predecessor = (self.active.segment.generation(), self.end);
         match begin(spare, self.salt, predecessor, opening) {
@@ -178,6 +179,11 @@ impl Log {
     pub(crate) fn has_spare(&mut self) -> bool {
         self.collect_spares();
         !self.spares.is_empty() || self.workshop.in_flight() > 0
+    }
+
+    /// Spare segments that are ready.
+    pub(crate) fn ready_spares(&self) -> usize {
+        self.spares.len()
     }
 
     /// The spare segments, and octets of all files, those being made included.

@@ -70,6 +70,11 @@ impl Mailbox {
         true
     }
 
+    /// Wakes the writer without asking for anything.
+    pub(crate) fn nudge(&self) {
+        self.filled.notify_one();
+    }
+
     /// Swaps what was asked with `empty`.
     pub(crate) fn take(&self, empty: &mut Vec<Command>) {
         std::mem::swap(&mut self.inbox().commands, empty);

@@ -57,6 +57,7 @@ struct Replay {
     chunks: BTreeMap<u32, Vec<u32>>,
     open: BTreeSet<u64>,
     damaged: BTreeSet<u64>,
+    doubtful: BTreeSet<u64>,
     oldest: u32,
     /// The segment whose frames count: its header has the counters up to it.
     newest: u32,
@@ -170,7 +171,7 @@ impl Replay {
         match parse(segment, found)? {
             Some(Record::Chunk(_)) => self.chunks.entry(place.generation).or_default().push(place.offset),
             Some(Record::Commit(commit)) if !commit.copied => {
-                self.report.in_doubt += 1;
+                self.doubtful.insert(commit.id);
                 self.commit(place, &commit, 0);
             }
             Some(_) | None => {}
@@ -212,6 +213,7 @@ impl Replay {
 
     fn finish(mut self, chain: Chain, tail: Option<Tail>) -> Replayed {
         self.drop_trimmed();
+        self.drop_doubtful_fragments();
         let missing = chain.missing.into_iter().filter(|&generation| generation >= self.oldest);
         self.report.missing_segments = missing.collect();
         self.report.cut_octets = tail.map_or(0, |tail| u64::from(tail.cut));
@@ -233,6 +235,19 @@ impl Replay {
         for id in trimmed {
             self.index.remove(id);
             self.open.remove(&id);
+        }
+    }
+
+    /// Once its commit had failed, nothing kept the pieces of an entry from being freed. It was refused, so
+    /// what is left of it is of no use to anyone.
+    fn drop_doubtful_fragments(&mut self) {
+        for id in std::mem::take(&mut self.doubtful) {
+            let Some(entry) = self.index.find(id) else { continue };
+            if entry.first < self.oldest || self.damaged.contains(&id) {
+                self.index.remove(id);
+            } else {
+                self.report.in_doubt += 1;
+            }
         }
     }
 

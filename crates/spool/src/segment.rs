@@ -107,7 +107,8 @@ impl SegmentHeader {
         }
         let half = |at: usize| u16::from_le_bytes([octets[at], octets[at + 1]]);
         let (version, reader) = (half(8), half(10));
-        if reader > VERSION || version < READER {
+        // There is no version 0: that is a header whose writing was cut short.
+        if reader > VERSION && version > 0 {
             return Parsed::UnknownVersion { version, reader };
         }
         if octets[CHECK_AT..] != crc32c(&octets[..CHECK_AT]).to_le_bytes() {

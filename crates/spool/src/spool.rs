@@ -89,11 +89,12 @@ impl<H: Header> Spool<H> {
         runner: Runner,
     ) -> Result<(Self, Recovery), OpenError> {
         let io = |source| OpenError::Io { doing: "starting a thread", source };
+        let mailbox = Arc::new(Mailbox::default());
+        let nudged = Arc::clone(&mailbox);
         let workshop = match &runner {
-            Runner::Thread => Workshop::on_thread(Arc::clone(&disk)).map_err(io)?,
+            Runner::Thread => Workshop::on_thread(Arc::clone(&disk), move || nudged.nudge()).map_err(io)?,
             Runner::Task(_) => Workshop::inline(Arc::clone(&disk)),
         };
-        let mailbox = Arc::new(Mailbox::default());
         let board = Arc::new(Board::new());
         let (writer, recovery) =
             writer::open(&disk, &options, workshop, Arc::clone(&mailbox), Arc::clone(&board))?;

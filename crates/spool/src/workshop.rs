@@ -4,6 +4,7 @@
 //! that was freed is only renamed. Either has its name made durable before it is used, and is named by
 //! the generation it will be; its header says otherwise until the log goes on in it.
 
+use std::collections::VecDeque;
 use std::io;
 use std::path::Path;
 use std::sync::{Arc, mpsc};
@@ -35,16 +36,20 @@ pub(crate) struct Workshop {
 }
 
 enum Bench {
-    Inline(Vec<io::Result<Spare>>),
+    Inline(VecDeque<io::Result<Spare>>),
     Thread { jobs: mpsc::Sender<Job>, done: mpsc::Receiver<io::Result<Spare>> },
 }
 
 impl Workshop {
     pub(crate) fn inline(disk: Arc<dyn Disk>) -> Self {
-        Self { disk, bench: Bench::Inline(Vec::new()), in_flight: 0 }
+        Self { disk, bench: Bench::Inline(VecDeque::new()), in_flight: 0 }
     }
 
-    pub(crate) fn on_thread(disk: Arc<dyn Disk>) -> io::Result<Self> {
+    /// `on_done` is called when a spare is ready.
+    pub(crate) fn on_thread(
+        disk: Arc<dyn Disk>,
+        on_done: impl Fn() + Send + 'static,
+    ) -> io::Result<Self> {
         let (jobs, work) = mpsc::channel::<Job>();
         let (finished, done) = mpsc::channel();
         let own = Arc::clone(&disk);
@@ -53,6 +58,7 @@ impl Workshop {
             for job in work {
                 if let Some(result) = job.run(&*own) {
                     let _ended = finished.send(result);
+                    on_done();
                 }
             }
         })?;
@@ -78,7 +84,7 @@ impl Workshop {
     /// A spare that is ready, or why it could not be made.
     pub(crate) fn poll(&mut self) -> Option<io::Result<Spare>> {
         let result = match &mut self.bench {
-            Bench::Inline(done) => done.pop(),
+            Bench::Inline(done) => done.pop_front(),
             Bench::Thread { done, .. } => done.try_recv().ok(),
         }?;
         self.in_flight -= 1;
@@ -91,7 +97,7 @@ impl Workshop {
             return None;
         }
         let result = match &mut self.bench {
-            Bench::Inline(done) => done.pop(),
+            Bench::Inline(done) => done.pop_front(),
             Bench::Thread { done, .. } => done.recv().ok(),
         };
         self.in_flight -= 1;

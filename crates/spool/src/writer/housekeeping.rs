@@ -95,7 +95,12 @@ impl Writer {
     }
 
     pub(super) fn has_housework(&mut self, now: u64) -> bool {
-        self.oldest_held() > self.oldest || self.wants_copying(now)
+        self.oldest_held() > self.oldest || self.has_surplus() || self.wants_copying(now)
+    }
+
+    fn has_surplus(&self) -> bool {
+        let spares = self.log.ready_spares();
+        spares > SPARES_MAX || (spares > 1 && self.log.size().1 > self.bound())
     }
 
     /// Whether new mail may take room: what drains the spool must find some after it.
@@ -151,10 +156,10 @@ impl Writer {
         if self.log.spare_has_failed() {
             self.housekeeper.order_after = now.saturating_add(REST_MILLIS);
         }
-        let (spares, total) = self.log.size();
-        if spares > SPARES_MAX || (spares > 1 && total > self.bound()) {
+        if self.has_surplus() {
             self.log.drop_spare();
         }
+        let (spares, total) = self.log.size();
         let segment = u64::from(self.log.segment_octets());
         let wanted = total + segment <= self.bound() || self.log.is_half_full();
         let can = now >= self.housekeeper.order_after && self.housekeeper.space.octets >= segment;

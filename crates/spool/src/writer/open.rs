@@ -86,17 +86,16 @@ pub(crate) fn open(
     Ok((writer, replayed.report))
 }
 
-/// The last group is read from the page cache, which after a failed sync may hold what the storage does
-/// not. Written again and synced, it is what recovery says it is.
+/// The newest header and the last group are read from the page cache, which after a failed sync may hold
+/// what the storage does not. Written again and synced, they are what recovery says they are.
 fn write_again(last: &Link, tail: Tail) -> io::Result<()> {
     let Tail { end, group, .. } = tail;
-    if end <= group {
-        return Ok(());
-    }
+    let file = &*last.segment.file;
     let mut octets = vec![0; (end - group) as usize];
-    let read = read_full(&*last.segment.file, &mut octets, u64::from(group))?;
-    last.segment.file.write_at(&octets[..read], u64::from(group))?;
-    last.segment.file.sync_data()
+    let read = read_full(file, &mut octets, u64::from(group))?;
+    file.write_at(&octets[..read], u64::from(group))?;
+    file.write_at(&last.header.to_octets(), 0)?;
+    file.sync_data()
 }
 
 fn parts(disk: &Arc<dyn Disk>, options: &Options, workshop: Workshop, replayed: &mut Replayed) -> Parts {

@@ -12,6 +12,7 @@ use std::time::Duration;
 
 use sensor_spool::disk::{Chance, Faults, SimDisk};
 use sensor_spool::{Clock, Draft, Lease, Options, Outcome, ReadOnly, Runner, Spool, Withdrawal};
+use tokio::task::JoinSet;
 use tokio::time::{Instant, sleep, timeout};
 
 use mail::{Mail, octet_at};
@@ -37,6 +38,7 @@ struct Program {
     /// Unix milliseconds at the start of the life; tokio's clock starts anew in each.
     epoch: u64,
     faulty: bool,
+    tasks: JoinSet<()>,
 }
 
 /// How a life ends.
@@ -52,7 +54,7 @@ impl Program {
         let mut chance = Chance(seed);
         let disk = SimDisk::new(chance.draw());
         let faulty = chance.one_in(2);
-        Self { chance, disk, model: Arc::default(), epoch: 1_000_000, faulty }
+        Self { chance, disk, model: Arc::default(), epoch: 1_000_000, faulty, tasks: JoinSet::new() }
     }
 
     fn run(mut self) {
@@ -102,6 +104,11 @@ impl Program {
             spool.shut_down().await;
         }
         self.model.lock().unwrap().check_status(&spool.status());
+        // A caller that saw something wrong has panicked.
+        while let Some(ended) = self.tasks.try_join_next() {
+            ended.unwrap();
+        }
+        self.tasks = JoinSet::new();
     }
 
     fn open(&self) -> Result<(Spool<Mail>, sensor_spool::Recovery), sensor_spool::OpenError> {
@@ -135,12 +142,12 @@ impl Program {
         let Ok(draft) = spool.draft() else { return };
         let mail = self.model.lock().unwrap().new_mail(&mut self.chance);
         let (chance, model) = (Chance(self.chance.draw()), Arc::clone(&self.model));
-        drop(tokio::spawn(send(draft, mail, chance, model)));
+        self.tasks.spawn(send(draft, mail, chance, model));
     }
 
     fn work(&mut self, spool: &Spool<Mail>) {
         let (spool, chance, model) = (spool.clone(), Chance(self.chance.draw()), Arc::clone(&self.model));
-        drop(tokio::spawn(work(spool, chance, model)));
+        self.tasks.spawn(work(spool, chance, model));
     }
 
     /// Without faults the spool comes to rest, and then it is small.

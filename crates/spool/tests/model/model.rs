@@ -47,7 +47,6 @@ struct Known {
 #[derive(Debug, Default)]
 pub(crate) struct Model {
     mails: BTreeMap<u64, Known>,
-    settled: u64,
 }
 
 impl Model {
@@ -116,25 +115,19 @@ impl Model {
         self.known(key).work = Work::Waiting;
     }
 
-    pub(crate) fn concluding(&mut self, key: u64, _outcome: &Outcome) {
-        self.known(key).work = Work::Ending;
+    /// The outcome is on its way; what is deferred may be leased again before its worker hears of it.
+    pub(crate) fn concluding(&mut self, key: u64, outcome: &Outcome) {
+        self.known(key).work = match outcome {
+            Outcome::Defer { .. } => Work::Waiting,
+            Outcome::Settle | Outcome::SetAside { .. } => Work::Ending,
+        };
     }
 
     pub(crate) fn concluded(&mut self, key: u64, outcome: &Outcome) {
         let known = self.known(key);
         match outcome {
-            Outcome::Settle => {
-                known.work = Work::Settled;
-                let counts = known.sequence.is_some();
-                self.settled += u64::from(counts);
-            }
-            Outcome::Defer { .. } => {
-                // It may be leased again already.
-                if known.work == Work::Ending {
-                    known.work = Work::Waiting;
-                }
-                known.failures += 1;
-            }
+            Outcome::Settle => known.work = Work::Settled,
+            Outcome::Defer { .. } => known.failures += 1,
             Outcome::SetAside { .. } => known.work = Work::SetAside,
         }
     }
