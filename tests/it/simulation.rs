@@ -67,10 +67,10 @@ fn run(seed: u64) -> Ledger {
     for _ in 0..1 + chance.below(4) {
         storage.disk.set_faults(random_faults(&mut chance));
         if chance.one_in(6) {
-            storage.disk.cut_power_after(chance.next() % 400);
+            storage.disk.cut_power_after(chance.draw() % 400);
         }
         let end = [End::Drain, End::Kill, End::PowerLoss][chance.below(3)];
-        let life = Life { seed: chance.next(), end, slow: chance.one_in(8) };
+        let life = Life { seed: chance.draw(), end, slow: chance.one_in(8) };
         live(&storage, &ledger, &life);
         storage.disk.set_faults(Faults::default());
         match end {
@@ -102,10 +102,10 @@ fn live(storage: &Storage, ledger: &Shared, life: &Life) {
         let Some(node) = Node::start(storage, &mut chance, life.slow) else { return };
         let mut peers = tokio::task::JoinSet::new();
         for _ in 0..1 + chance.below(4) {
-            let peer = Peer::new(chance.next(), Arc::clone(ledger));
+            let peer = Peer::new(chance.draw(), Arc::clone(ledger));
             peers.spawn(peer.converse(node.connect(&mut chance)));
         }
-        let patience = Duration::from_millis(chance.next() % 4_000 + if life.slow { 200_000 } else { 0 });
+        let patience = Duration::from_millis(chance.draw() % 4_000 + if life.slow { 200_000 } else { 0 });
         let all_gone = async { while peers.join_next().await.is_some() {} };
         let _ = tokio::time::timeout(patience, all_gone).await;
         if matches!(life.end, End::Drain) {

@@ -64,6 +64,8 @@ pub(crate) struct Writer {
     /// State that must get into the log, next group at the latest.
     owed: VecDeque<Change>,
     waiting: VecDeque<(usize, oneshot::Sender<Vec<Grant>>)>,
+    /// There was no room to write an attempt.
+    leases_are_refused: bool,
     broken: Option<Broken>,
     housekeeper: Housekeeper,
     mailbox: Arc<Mailbox>,
@@ -165,6 +167,7 @@ impl Writer {
             Some(Duration::ZERO) => {}
             Some(wait) => {
                 tokio::select! {
+                    biased;
                     () = mailbox.filled() => {}
                     () = tokio::time::sleep(wait) => {}
                 }
@@ -233,7 +236,14 @@ impl Writer {
         if self.broken.is_none() && (!self.owed.is_empty() || self.has_housework(now)) {
             return Some(Duration::ZERO);
         }
-        let due = if self.waiting.is_empty() { None } else { self.index.next_due() };
+        // What this group accepted, settled or gave back may be what a worker waits for.
+        // Leases wait behind state that is owed, and that waits for a new segment.
+        let due = match self.waiting.is_empty() || self.broken.is_some() {
+            true => None,
+            false if !self.index.is_due(now) => self.index.next_due(),
+            false if self.leases_are_refused => Some(now.saturating_add(SPACE_RETRY_MILLIS)),
+            false => return Some(Duration::ZERO),
+        };
         let space = self.board.refuses().then(|| now.saturating_add(SPACE_RETRY_MILLIS));
         let wake = [retry, due, space, self.housekeeper.retry_at(now)].into_iter().flatten().min()?;
         // A clock that stands still must not make this a busy loop.

@@ -73,9 +73,9 @@ impl Node {
             reserve_inodes: 0,
             memory_octets: 1 << 20,
             clock: Arc::clone(&clock),
-            salt: chance.next(),
+            salt: chance.draw(),
         };
-        let runner = Runner::Task(Arc::new(pace(chance.next(), slow)));
+        let runner = Runner::Task(Arc::new(pace(chance.draw(), slow)));
         let (spool, recovery) = Spool::open(Arc::clone(&disk), options, runner).ok()?;
         assert_eq!((recovery.lost, recovery.damaged_places), (0, 0), "{recovery:?}");
         let archive = Arc::new(DirectoryArchive::new(disk));
@@ -83,7 +83,7 @@ impl Node {
             sensor_pipeline::Options { executor: Executor::Inline, ..sensor_pipeline::Options::default() };
         let keeper = Arc::clone(&archive) as Arc<dyn sensor_pipeline::Keeper>;
         let pipeline = Pipeline::new(spool.clone(), keeper, pipeline_options, Arc::clone(&clock));
-        let ids = MailIds::new(NodeId::default(), chance.next());
+        let ids = MailIds::new(NodeId::default(), chance.draw());
         let intake = Intake::new(spool.clone(), ids, NodeId::default(), clock, Duration::from_secs(60));
         let working = CancellationToken::new();
         Some(Self {
@@ -190,8 +190,8 @@ fn pace(seed: u64, slow: bool) -> impl Fn() -> Duration + Send + Sync {
     move || {
         let mut chance = chance.lock().unwrap();
         match slow && chance.one_in(4) {
-            true => Duration::from_secs(40 + chance.next() % 60),
-            false => Duration::from_millis(chance.next() % 8),
+            true => Duration::from_secs(40 + chance.draw() % 60),
+            false => Duration::from_millis(chance.draw() % 8),
         }
     }
 }

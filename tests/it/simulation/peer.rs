@@ -128,7 +128,7 @@ impl Peer {
             self.fuse -= piece;
             words = &words[piece..];
             if self.chance.one_in(4) {
-                sleep(Duration::from_millis(self.chance.next() % 50)).await;
+                sleep(Duration::from_millis(self.chance.draw() % 50)).await;
             }
         }
         Ok(())

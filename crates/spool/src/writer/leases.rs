@@ -15,12 +15,18 @@ impl Writer {
     /// Gives what is due to those who wait, first come, first served.
     pub(super) fn serve_leases(&mut self) {
         let now = (self.clock)();
+        self.leases_are_refused = false;
         while let Some((max, reply)) = self.waiting.pop_front() {
             if reply.is_closed() {
                 continue;
             }
             let max = max.clamp(1, TAGS_MAX);
-            if !self.can_lease(max, now) {
+            if !self.owed.is_empty() || !self.index.is_due(now) {
+                self.waiting.push_front((max, reply));
+                return;
+            }
+            if self.ensure(span(max * 8), Purpose::Upkeep).is_err() {
+                self.leases_are_refused = true;
                 self.waiting.push_front((max, reply));
                 return;
             }
@@ -29,10 +35,6 @@ impl Writer {
                 self.owed.push_back(change);
             }
         }
-    }
-
-    fn can_lease(&mut self, max: usize, now: u64) -> bool {
-        self.owed.is_empty() && self.index.is_due(now) && self.ensure(span(max * 8), Purpose::Upkeep).is_ok()
     }
 
     /// The attempt is durable. When nobody waits any more, the grants give themselves back.

@@ -70,6 +70,7 @@ pub(crate) fn open(
         pieces: Vec::new(),
         owed,
         waiting: VecDeque::new(),
+        leases_are_refused: false,
         broken: None,
         housekeeper: Housekeeper::new(reserve, space),
         mailbox: Arc::clone(&mailbox),
