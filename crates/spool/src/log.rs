@@ -159,7 +159,10 @@ impl Log {
     /// successor on the storage; call it again.
     pub(crate) fn roll(&mut self, opening: Opening) -> io::Result<()> {
         let spare = self.take_spare()?;
-        assert!(spare.generation > self.active.segment.generation(), "generations tell the order of segments");
+        assert!(
+            spare.generation > self.active.segment.generation(),
+            "generations tell the order of segments"
+        );
         let name = segment::name(spare.generation).to_string_lossy().into_owned();
         let predecessor = (self.active.segment.generation(), self.end);
         match begin(spare, self.salt, predecessor, opening) {

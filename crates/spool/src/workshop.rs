@@ -46,10 +46,7 @@ impl Workshop {
     }
 
     /// `on_done` is called when a spare is ready.
-    pub(crate) fn on_thread(
-        disk: Arc<dyn Disk>,
-        on_done: impl Fn() + Send + 'static,
-    ) -> io::Result<Self> {
+    pub(crate) fn on_thread(disk: Arc<dyn Disk>, on_done: impl Fn() + Send + 'static) -> io::Result<Self> {
         let (jobs, work) = mpsc::channel::<Job>();
         let (finished, done) = mpsc::channel();
         let own = Arc::clone(&disk);
