@@ -37,6 +37,9 @@ pub(crate) fn open(
         io::ErrorKind::WouldBlock => OpenError::Locked,
         _ => OpenError::Io { doing: "locking the spool", source: error },
     })?;
+    // A segment whose removal was not durable must not come back with a header that says something else
+    // than what is about to be found.
+    disk.sync_dir(Path::new("")).map_err(io_error("syncing the directory"))?;
     let mut replayed = replay(&**disk, Access::ReadWrite)?;
     if let (Some(last), Some(tail)) = (replayed.links.last(), replayed.tail) {
         write_again(last, tail).map_err(io_error("writing the last group again"))?;

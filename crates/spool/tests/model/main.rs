@@ -61,7 +61,8 @@ impl Program {
         for _ in 0..LIVES {
             let end = [End::ShutDown, End::Kill, End::PowerLoss, End::PowerLoss][self.chance.below(4)];
             self.live(end);
-            self.look();
+            let view = ReadOnly::open(Arc::new(self.disk.clone())).unwrap();
+            self.look(&view, false);
         }
     }
 
@@ -93,6 +94,10 @@ impl Program {
 
     async fn act(&mut self, end: End) {
         let Ok((spool, _)) = self.open() else { return };
+        // The writer has not come to turn yet: this is what it found.
+        if let Ok(view) = ReadOnly::open(Arc::new(self.disk.clone())) {
+            self.look(&view, true);
+        }
         for _ in 0..30 + self.chance.below(60) {
             if self.disk.is_dark() {
                 break;
@@ -160,18 +165,16 @@ impl Program {
         assert_eq!(status.last_error, None);
     }
 
-    /// Reads the log as another process would, and then as the next life will.
-    fn look(&mut self) {
-        let view = ReadOnly::<Mail>::open(Arc::new(self.disk.clone())).unwrap();
+    /// Holds what a reader sees against what callers were told.
+    fn look(&self, view: &ReadOnly<Mail>, stands: bool) {
         let found = view.recovery();
         assert_eq!((found.damaged_places, found.lost), (0, 0), "{found:?}");
         assert!(found.missing_segments.is_empty(), "{found:?}");
-        let mut model = self.model.lock().unwrap();
         let entries: Vec<_> = view.list().map(Result::unwrap).collect();
         for entry in &entries {
             mail::check_body(&entry.header, &view.body(entry.id).unwrap().unwrap());
         }
-        model.check_entries(&entries);
+        self.model.lock().unwrap().check_entries(&entries, stands);
     }
 }
 

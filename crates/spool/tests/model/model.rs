@@ -28,8 +28,10 @@ enum Work {
     #[default]
     Waiting,
     Leased,
-    /// An outcome is on its way; was it written?
+    /// An outcome is on its way.
     Ending,
+    /// The program ended meanwhile: the outcome may have been written or not.
+    Unheard,
     Settled,
     SetAside,
 }
@@ -99,7 +101,7 @@ impl Model {
         let key = lease.header.key;
         let known = self.known(key);
         assert_eq!(lease.header, known.mail);
-        assert_eq!(known.work, Work::Waiting, "{known:?}");
+        assert!(matches!(known.work, Work::Waiting | Work::Unheard), "{known:?} is leased");
         assert!(!matches!(known.fate, Fate::Draft | Fate::Withdrawn), "{known:?} is leased");
         assert!(lease.attempts > known.attempts, "each attempt counts: {} after {known:?}", lease.attempts);
         assert!(lease.failures >= known.failures, "each failure counts: {} after {known:?}", lease.failures);
@@ -135,8 +137,10 @@ impl Model {
     /// What was leased is due again, and a withdrawal may not have been written.
     pub(crate) fn life_ended(&mut self) {
         for known in self.mails.values_mut() {
-            if known.work == Work::Leased {
-                known.work = Work::Waiting;
+            match known.work {
+                Work::Leased => known.work = Work::Waiting,
+                Work::Ending => known.work = Work::Unheard,
+                Work::Waiting | Work::Unheard | Work::Settled | Work::SetAside => {}
             }
             if known.fate == Fate::Withdrawn {
                 known.fate = Fate::Unknown;
@@ -152,34 +156,35 @@ impl Model {
         assert!(known <= status.accepted, "{known} was acknowledged: {status:?}");
     }
 
-    /// What is in the log between two lives.
-    pub(crate) fn check_entries(&mut self, entries: &[Summary<Mail>]) {
+    /// What is in the log. Between two lives it only shows what may be; what the next one found stands.
+    pub(crate) fn check_entries(&mut self, entries: &[Summary<Mail>], stands: bool) {
         let mut here = BTreeSet::new();
+        let told = self.mails.values().filter_map(|known| Some((known.sequence?, known.mail.key)));
+        let mut sequences: BTreeSet<(u64, u64)> = told.collect();
         for entry in entries {
             let key = entry.header.key;
             assert!(here.insert(key), "{key} is there twice");
             assert_eq!(entry.header, self.known(key).mail);
-            if let Some(sequence) = entry.sequence {
-                self.accepted(key, sequence);
-            }
-            self.check_entry(entry);
+            self.check_entry(entry, stands);
+            sequences.extend(entry.sequence.map(|sequence| (sequence, key)));
         }
         for known in self.mails.values_mut() {
             let is_here = here.contains(&known.mail.key);
-            let may_be_gone = matches!(known.work, Work::Ending | Work::Settled);
+            let may_be_gone = matches!(known.work, Work::Unheard | Work::Settled);
             assert!(is_here || known.fate != Fate::Accepted || may_be_gone, "{known:?} is lost");
-            if known.work == Work::Ending {
+            if stands && known.work == Work::Unheard {
                 known.work = if is_here { Work::Waiting } else { Work::Settled };
             }
         }
-        let sequences: BTreeSet<_> = self.mails.values().filter_map(|known| known.sequence).collect();
-        let all = self.mails.values().filter(|known| known.sequence.is_some()).count();
-        assert_eq!(sequences.len(), all, "each sequence is given once");
+        let distinct: BTreeSet<u64> = sequences.iter().map(|&(sequence, _)| sequence).collect();
+        assert_eq!(distinct.len(), sequences.len(), "each sequence is given once: {sequences:?}");
     }
 
-    fn check_entry(&mut self, entry: &Summary<Mail>) {
+    fn check_entry(&mut self, entry: &Summary<Mail>, stands: bool) {
         let known = self.known(entry.header.key);
         assert_ne!(known.fate, Fate::Draft, "{known:?} was never committed");
+        assert!(known.fate != Fate::Refused || entry.sequence.is_none(), "{known:?} is accepted: {entry:?}");
+        assert!(known.sequence.is_none() || known.sequence == entry.sequence, "{known:?} is now {entry:?}");
         assert_ne!(known.work, Work::Settled, "{known:?} is back");
         assert!(
             entry.attempts >= known.attempts,
@@ -189,9 +194,9 @@ impl Model {
         let reason = format!("because of {}", known.mail.key);
         match &entry.standing {
             Standing::SetAside { reason: told } => {
-                assert!(matches!(known.work, Work::SetAside | Work::Ending), "{known:?} {entry:?}");
+                assert!(matches!(known.work, Work::SetAside | Work::Unheard), "{known:?} {entry:?}");
                 assert_eq!(*told, reason);
-                known.work = Work::SetAside;
+                known.work = if stands { Work::SetAside } else { known.work };
             }
             Standing::Deferred { reason: told, .. } => assert_eq!(*told, reason),
             Standing::Waiting | Standing::Leased => assert_ne!(known.work, Work::SetAside, "{known:?}"),
