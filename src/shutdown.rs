@@ -7,7 +7,7 @@ use sensor_ingress::{Phase, Slots};
 use tokio::signal::unix::{Signal, SignalKind, signal};
 use tokio::sync::watch;
 use tokio::task::JoinHandle;
-use tokio::time::{Instant, timeout_at};
+use tokio::time::{Instant, timeout, timeout_at};
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
@@ -45,6 +45,9 @@ impl Signals {
     }
 }
 
+/// How long the pipeline, and then the spool, may take to end what they have in hand.
+const STEP_TIME_MAX: Duration = Duration::from_secs(5);
+
 /// What runs, and how each part is told to end.
 pub(crate) struct Running {
     pub(crate) accepting: CancellationToken,
@@ -69,11 +72,15 @@ impl Running {
             tracing::warn!(connections = self.slots.open(), "drain deadline: connections are cut");
         }
         self.working.cancel();
-        // A group in hand is finished even then: it has at most as many files as a group, and syncs.
-        if let Err(error) = self.pipeline.await {
-            tracing::error!(%error, "the pipeline ended badly; its mail is in the spool");
+        // A group in hand is finished, unless the storage does not answer any more.
+        match timeout(STEP_TIME_MAX, self.pipeline).await {
+            Ok(Ok(())) => {}
+            Ok(Err(error)) => tracing::error!(%error, "the pipeline ended badly; its mail is in the spool"),
+            Err(_) => tracing::error!("the storage does not answer: mail in work stays in the spool"),
         }
-        self.spool.shut_down().await;
+        if timeout(STEP_TIME_MAX, self.spool.shut_down()).await.is_err() {
+            tracing::error!("the storage does not answer: the spool is left as it is, which is safe");
+        }
         let status = self.spool.status();
         tracing::info!(
             accepted = status.accepted,

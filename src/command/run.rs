@@ -27,8 +27,10 @@ pub(crate) fn run(place: &Place) -> anyhow::Result<ExitCode> {
     rustix::process::umask(rustix::fs::Mode::WGRP | rustix::fs::Mode::RWXO);
     raise_descriptor_limit(loaded.config.smtp.slots.connections);
     let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().thread_name("sensor").build()?;
-    runtime.block_on(serve(loaded))?;
-    Ok(ExitCode::SUCCESS)
+    let served = runtime.block_on(serve(loaded));
+    // A thread that hangs in a system call must not keep the process from ending.
+    runtime.shutdown_background();
+    served.map(|()| ExitCode::SUCCESS)
 }
 
 async fn serve(loaded: Loaded) -> anyhow::Result<()> {

@@ -115,8 +115,11 @@ impl Node {
         self.sessions.close();
         let _ = timeout(Duration::from_secs(30), self.sessions.wait()).await;
         self.working.cancel();
-        self.pipeline.await.unwrap();
-        self.spool.shut_down().await;
+        // A disk that is dark for good answers nothing any more.
+        if let Ok(ended) = timeout(Duration::from_secs(5), self.pipeline).await {
+            ended.unwrap();
+        }
+        let _ = timeout(Duration::from_secs(5), self.spool.shut_down()).await;
         conserved(&self.spool.status());
     }
 
