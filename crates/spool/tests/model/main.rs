@@ -4,6 +4,8 @@
 //! ends well, by a kill, or by a loss of power at some write, sync or rename. After each the log is read
 //! and held against what callers were told. `SPOOL_SEEDS=7..8` runs one seed, `0..100000` many.
 
+#![expect(clippy::unwrap_used, reason = "a test fails by panicking")]
+
 mod mail;
 mod model;
 
