@@ -10,7 +10,7 @@ use crate::frame::{Place, span};
 use crate::index::{Entry, Extent, Index, Origin};
 use crate::record::{Commit, Phase, Record, Tag};
 use crate::scan::{Found, Step, Tail, Walk};
-use crate::segment::{self, Counters, Fate, Segment, SegmentHeader};
+use crate::segment::{Counters, Fate, Segment, SegmentHeader};
 use crate::status::Recovery;
 
 mod chain;

@@ -1,8 +1,11 @@
+#![expect(clippy::unwrap_used, reason = "a test fails by panicking")]
+
 use std::path::Path;
 
 use super::*;
 use crate::disk::SimDisk;
 use crate::frame::{self, Key, Kind};
+use crate::segment;
 
 const KEY: Key = Key { salt: 1, generation: 1 };
 
