@@ -1,7 +1,8 @@
-//! How many commits a second a spool takes: `commit_rate DIRECTORY [COMMITTERS] [OCTETS] [SECONDS]`.
+//! How many commits a second a spool takes: `commit_rate DIRECTORY [COMMITTERS] [OCTETS] [SECONDS] [SETTLE]`.
 //!
 //! Committers are tasks on one tokio worker thread, each with one entry on its way at a time; the writer
-//! has a thread of its own. Entries are settled on the side, so that the directory does not fill.
+//! has a thread of its own. With SETTLE at 1, the default, entries are leased and settled on the side; at
+//! 0 the directory fills.
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
@@ -21,9 +22,9 @@ fn main() -> Result<(), Box<dyn std::error::Error>> {
     let mut arguments = std::env::args().skip(1);
     let directory = arguments.next().ok_or("usage: commit_rate DIRECTORY [COMMITTERS] [OCTETS] [SECONDS]")?;
     let mut number = |default: usize| arguments.next().map_or(Ok(default), |text| text.parse::<usize>());
-    let (committers, octets, seconds) = (number(50)?, number(4096)?, number(5)?);
+    let (committers, octets, seconds, settles) = (number(50)?, number(4096)?, number(5)?, number(1)? > 0);
     let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(1).enable_all().build()?;
-    runtime.block_on(measure(directory, committers, octets, Duration::from_secs(seconds as u64)))
+    runtime.block_on(measure(directory, committers, octets, Duration::from_secs(seconds as u64), settles))
 }
 
 async fn measure(
@@ -31,6 +32,7 @@ async fn measure(
     committers: usize,
     octets: usize,
     span: Duration,
+    settles: bool,
 ) -> Result<(), Box<dyn std::error::Error>> {
     let (spool, recovery) =
         Spool::open(Arc::new(RealDisk::new(directory)?), Options::default(), Runner::Thread)?;
@@ -41,14 +43,14 @@ async fn measure(
     let tasks: Vec<_> = (0..committers)
         .map(|_| tokio::spawn(commit(spool.clone(), octets, Arc::clone(&stop), Arc::clone(&refused))))
         .collect();
-    let settler = tokio::spawn(settle(spool.clone()));
+    let settler = settles.then(|| tokio::spawn(settle(spool.clone())));
     tokio::time::sleep(span).await;
     stop.store(true, Ordering::Relaxed);
     for task in tasks {
         task.await?;
     }
     let after = spool.status();
-    settler.abort();
+    settler.iter().for_each(tokio::task::JoinHandle::abort);
     let commits = after.accepted - before.accepted;
     let groups = after.groups - before.groups;
     println!("{committers} committers of {octets} octets for {span:?}");

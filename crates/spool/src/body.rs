@@ -32,7 +32,13 @@ pub struct Body {
     pieces: Arc<[Piece]>,
     tail: Arc<[u8]>,
     octets: u64,
-    kept: Arc<Mutex<Option<(usize, Vec<u8>)>>>,
+    kept: Arc<Mutex<Option<Kept>>>,
+}
+
+/// The piece that was read last.
+struct Kept {
+    piece: usize,
+    octets: Vec<u8>,
 }
 
 #[expect(clippy::len_without_is_empty, reason = "an empty body is nothing special to a spool")]
@@ -72,10 +78,10 @@ impl Body {
         let at = self.pieces.partition_point(|piece| piece.start <= offset) - 1;
         let piece = &self.pieces[at];
         let mut kept = self.kept.lock().unwrap_or_else(PoisonError::into_inner);
-        if kept.as_ref().is_none_or(|(kept, _)| *kept != at) {
-            *kept = Some((at, read_piece(piece)?));
+        if kept.as_ref().is_none_or(|kept| kept.piece != at) {
+            *kept = Some(Kept { piece: at, octets: read_piece(piece)? });
         }
-        let octets = kept.as_ref().map_or(&[][..], |(_, octets)| octets);
+        let octets = kept.as_ref().map_or(&[][..], |kept| &kept.octets);
         Ok(copy(octets, offset - piece.start, buffer))
     }
 }

@@ -160,6 +160,15 @@ fn check(head: &[u8; HEADER], key: Key, offset: u32) -> u32 {
     crc32c_append(crc32c(&place), &head[4..])
 }
 
+/// Makes a frame at `offset` one of another kind that verifies all the same.
+#[cfg(test)]
+pub(crate) fn forge_kind(frame: &mut [u8], key: Key, offset: u32, kind: u8) {
+    let head: &mut [u8; HEADER] = frame.first_chunk_mut().expect("a frame has a head");
+    head[16] = kind;
+    let check = check(head, key, offset);
+    head[..4].copy_from_slice(&check.to_le_bytes());
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

@@ -25,6 +25,8 @@ pub mod disk;
 mod draft;
 mod error;
 mod frame;
+#[cfg(feature = "simulation")]
+mod fuzz;
 mod index;
 mod lease;
 mod limits;
@@ -47,6 +49,8 @@ pub use body::Body;
 pub use disk::{Disk, RealDisk};
 pub use draft::{Draft, Pending, Withdrawal};
 pub use error::{BodyError, Closed, CommitError, Full, OpenError, WriteError};
+#[cfg(feature = "simulation")]
+pub use fuzz::check_recovery;
 pub use lease::{Lease, Outcome};
 pub use options::{Clock, Options, Pace, Runner};
 pub use read_only::{ReadOnly, Standing, Summary, Unlisted};

@@ -55,6 +55,17 @@ pub(crate) struct Opening {
     pub(crate) counters: Counters,
 }
 
+/// Why the log does not go on in a new segment.
+#[derive(Debug, thiserror::Error)]
+pub(crate) enum RollError {
+    /// There is no file for it; the old segment goes on as far as it has room.
+    #[error("no new segment: {0}")]
+    NoSpare(io::Error),
+    /// Its header may be on the storage or not.
+    #[error("a new segment cannot be begun: {0}")]
+    Begun(io::Error),
+}
+
 /// What a log is opened with.
 pub(crate) struct Parts {
     pub(crate) disk: Arc<dyn Disk>,
@@ -155,10 +166,10 @@ impl Log {
         self.active.segment.place(self.group)
     }
 
-    /// Goes on in a new segment. After an error the old one takes no frame any more, for it may have a
+    /// Goes on in a new segment. Once that was begun the old one takes no frame any more, for it may have a
     /// successor on the storage; call it again.
-    pub(crate) fn roll(&mut self, opening: Opening) -> io::Result<()> {
-        let spare = self.take_spare()?;
+    pub(crate) fn roll(&mut self, opening: Opening) -> Result<(), RollError> {
+        let spare = self.take_spare().map_err(RollError::NoSpare)?;
         assert!(
             spare.generation > self.active.segment.generation(),
             "generations tell the order of segments"
@@ -173,7 +184,7 @@ impl Log {
             }
             Err(error) => {
                 self.workshop.remove(name);
-                Err(error)
+                Err(RollError::Begun(error))
             }
         }
     }

@@ -113,6 +113,17 @@ impl<'a> Record<'a> {
         }
     }
 
+    /// Why an entry waits or is set aside, when the record says so.
+    pub(crate) fn reason(&self) -> Option<&'a [u8]> {
+        match self {
+            Self::Commit(Commit { reason, .. })
+            | Self::Defer { reason, .. }
+            | Self::SetAside { reason, .. }
+            | Self::Withdraw { reason, .. } => Some(reason),
+            Self::Chunk(_) | Self::Attempt(_) | Self::Return(_) | Self::Settle(_) | Self::Trim { .. } => None,
+        }
+    }
+
     /// Octets of its payload.
     pub(crate) fn octets(&self) -> usize {
         match self {

@@ -10,7 +10,7 @@ use crate::frame::{Place, span};
 use crate::index::{Entry, Extent, Index, Origin};
 use crate::record::{Commit, Phase, Record, Tag};
 use crate::scan::{Found, Step, Tail, Walk};
-use crate::segment::{self, Counters, Fate, Segment, SegmentHeader};
+use crate::segment::{Counters, Fate, Segment, SegmentHeader};
 use crate::status::Recovery;
 
 mod chain;
@@ -91,7 +91,7 @@ impl Replay {
             Some(next) => Walk::to(octets, key, next.predecessor_end),
             None => Walk::to_find_end(octets, key),
         };
-        while let Some(step) = walk.next() {
+        for step in walk.by_ref() {
             match step {
                 Step::Frame(found) => self.frame(&link.segment, found)?,
                 Step::Damage => self.report.damaged_places += 1,
@@ -220,7 +220,8 @@ impl Replay {
         self.report.entries = self.index.len() as u64;
         self.balance();
         let Self { index, counters, report, open, damaged, oldest, .. } = self;
-        let damaged = damaged.into_iter().filter(|&id| index.find(id).is_some()).collect::<Vec<_>>();
+        let flows = |id: &u64| index.find(*id).is_some_and(|entry| entry.phase != Phase::Aside);
+        let damaged = damaged.into_iter().filter(flows).collect();
         let (links, trimmed): (Vec<_>, Vec<_>) =
             chain.links.into_iter().partition(|link| link.header.key.generation >= oldest);
         let mut unused = chain.unused;
@@ -288,4 +289,5 @@ pub(crate) fn extent_of(place: Place, commit: &Commit<'_>) -> Extent {
     Extent { place, first: first.min(place.generation), octets: octets + span(commit.octets()) as u64 }
 }
 
-const _: () = assert!(segment::HEADER >= 512, "the first frame lies behind the first sector");
+#[cfg(all(test, feature = "simulation"))]
+mod tests;

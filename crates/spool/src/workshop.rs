@@ -14,6 +14,7 @@ use crate::disk::{Access, Disk, File};
 use crate::segment;
 
 const ZEROS: usize = 1 << 20;
+const SYNC_OCTETS: u64 = 8 << 20;
 
 /// A file that is ready to be a segment.
 pub(crate) struct Spare {
@@ -134,7 +135,10 @@ fn prepare(disk: &dyn Disk, generation: u32, octets: u32, old_name: Option<&str>
         }
         None => create(disk, &name, octets)?,
     };
-    disk.sync_dir(Path::new(""))?;
+    if let Err(error) = disk.sync_dir(Path::new("")) {
+        disk.remove(&name)?;
+        return Err(error);
+    }
     Ok(Spare { generation, file, octets })
 }
 
@@ -156,6 +160,10 @@ fn fill(file: &dyn File, octets: u32) -> io::Result<()> {
         let part = usize::try_from(octets - at).unwrap_or(ZEROS).min(zeros.len());
         file.write_at(&zeros[..part], at)?;
         at += part as u64;
+        if at.is_multiple_of(SYNC_OCTETS) {
+            // In parts, so that commits do not wait for all of them at once.
+            file.sync_data()?;
+        }
     }
     file.sync_data()
 }

@@ -233,7 +233,8 @@ impl Writer {
     fn next_wake(&mut self) -> Option<Duration> {
         let now = (self.clock)();
         let retry = self.broken.as_ref().map(|broken| broken.retry_at);
-        if self.broken.is_none() && (!self.owed.is_empty() || self.has_housework(now)) {
+        let can_lease = !self.waiting.is_empty() && self.index.is_due(now);
+        if self.broken.is_none() && (can_lease || !self.owed.is_empty() || self.has_housework(now)) {
             return Some(Duration::ZERO);
         }
         // What this group accepted, settled or gave back may be what a worker waits for.

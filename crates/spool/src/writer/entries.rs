@@ -77,7 +77,8 @@ impl Writer {
         let tail = &tail.octets;
         let history = History::NEW;
         let commit = Commit { id, sequence, history, copied: false, reason: &[], extents, header, tail };
-        match self.append_commit(commit, Purpose::Intake) {
+        // There is room for it: another look at the space must not refuse what has its number already.
+        match self.append_commit(commit, Purpose::Upkeep) {
             Ok(extent) => self.effects.push(Effect::Accepted { id, sequence, extent, ticket }),
             Err(Refused::Full) => {
                 ticket.resolve(Err(CommitError::Full));

@@ -4,7 +4,7 @@ use std::io;
 
 use crate::error::{CommitError, WriteError};
 use crate::frame::{Place, span};
-use crate::log::Opening;
+use crate::log::{Opening, RollError};
 use crate::record::Record;
 use crate::segment::Fate;
 use crate::spool::{EntryId, Position};
@@ -29,7 +29,7 @@ impl Writer {
             // All of a segment is synced before the next one begins, pieces of open drafts too.
             self.end_group(true);
             self.unbroken()?;
-            self.roll(Fate::Full)?;
+            self.roll(purpose)?;
         }
         if self.log.is_heavy()
             && let Err(error) = self.log.write_out()
@@ -44,11 +44,18 @@ impl Writer {
         self.broken.as_ref().map_or(Ok(()), |broken| Err(Refused::Broken(broken.error.clone())))
     }
 
-    fn roll(&mut self, fate: Fate) -> Result<(), Refused> {
-        let opening = Opening { fate, oldest: self.oldest, counters: self.counters };
-        self.log.roll(opening).map_err(|error| {
-            self.stop(fate, &error, Vec::new());
-            Refused::Broken(error.to_string())
+    fn roll(&mut self, purpose: Purpose) -> Result<(), Refused> {
+        let opening = Opening { fate: Fate::Full, oldest: self.oldest, counters: self.counters };
+        self.log.roll(opening).map_err(|error| match (error, purpose) {
+            (RollError::NoSpare(error), Purpose::Intake) => {
+                tracing::warn!(%error, "no new segment: mail is refused until there is space");
+                self.housekeeper.no_space();
+                Refused::Full
+            }
+            (error, _) => {
+                self.stop(Fate::Full, &error.to_string(), Vec::new());
+                Refused::Broken(error.to_string())
+            }
         })
     }
 
@@ -144,14 +151,14 @@ impl Writer {
         for (reply, _) in self.pieces.drain(..) {
             let _gone = reply.send(Err(WriteError::Storage(error.to_string())));
         }
-        self.stop(Fate::Poisoned, error, casualties);
+        self.stop(Fate::Poisoned, &error.to_string(), casualties);
         self.mend();
     }
 
-    fn stop(&mut self, fate: Fate, error: &io::Error, casualties: Vec<Ticket>) {
+    fn stop(&mut self, fate: Fate, error: &str, casualties: Vec<Ticket>) {
         tracing::error!(%error, "the spool's storage failed; going on in a new segment when one can be written");
-        self.board.set_error(Some(error.to_string()));
-        let error = error.to_string();
+        self.board.set_error(Some(error.to_owned()));
+        let error = error.to_owned();
         self.broken = Some(Broken { fate, casualties, error, retry_at: 0, retry_millis: RETRY_MILLIS.0 });
     }
 

@@ -71,6 +71,11 @@ impl Housekeeper {
         self.poisonings += 1;
     }
 
+    /// A segment could not be made, whatever was last seen of the space.
+    pub(super) fn no_space(&mut self) {
+        self.space.octets = 0;
+    }
+
     pub(super) fn retry_at(&self, now: u64) -> Option<u64> {
         (self.rests_until > now).then_some(self.rests_until)
     }
@@ -299,10 +304,8 @@ impl Writer {
     fn reason(&self, id: u64, place: Place, own: &[u8]) -> io::Result<Vec<u8>> {
         let Some(at) = self.index.reason(id).filter(|&at| at != place) else { return Ok(own.to_vec()) };
         let frame = self.read(at, span(16 + REASON_OCTETS_MAX))?;
-        let reason = frame.and_then(|frame| match Record::parse(frame.kind, &frame.payload)? {
-            Record::Defer { reason, .. } | Record::SetAside { reason, .. } => Some(reason.to_vec()),
-            _ => None,
-        });
+        let reason =
+            frame.and_then(|frame| Record::parse(frame.kind, &frame.payload)?.reason().map(<[u8]>::to_vec));
         Ok(reason.unwrap_or_default())
     }
 

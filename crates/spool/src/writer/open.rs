@@ -33,9 +33,9 @@ pub(crate) fn open(
     if !SEGMENT_OCTETS.contains(&options.segment_octets) || !options.segment_octets.is_multiple_of(4 << 10) {
         return Err(OpenError::Options("a segment is a multiple of 4 KiB from 32 KiB to 1 GiB".to_owned()));
     }
-    let lock = disk.lock(Path::new(LOCK)).map_err(|error| match error.kind() {
-        io::ErrorKind::WouldBlock => OpenError::Locked,
-        _ => OpenError::Io { doing: "locking the spool", source: error },
+    let lock = disk.lock(Path::new(LOCK)).map_err(|error| {
+        let is_held = error.kind() == io::ErrorKind::WouldBlock;
+        if is_held { OpenError::Locked } else { io_error("locking the spool")(error) }
     })?;
     // A segment whose removal was not durable must not come back with a header that says something else
     // than what is about to be found.

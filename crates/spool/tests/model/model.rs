@@ -5,7 +5,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use sensor_spool::disk::Chance;
 use sensor_spool::{CommitError, Lease, Outcome, Position, Standing, Status, Summary};
 
-use crate::mail::Mail;
+use crate::mail::{Mail, OCTETS_MAX};
 
 /// What the sender knows.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -58,7 +58,7 @@ impl Model {
             0 => 0,
             1..6 => chance.below(2_000),
             6 => chance.below(9_000),
-            _ => chance.below(40_000),
+            _ => chance.below(OCTETS_MAX),
         };
         let mail = Mail { key, octets, subject: "s".repeat(chance.below(200)) };
         let known = Known {

@@ -1,0 +1,125 @@
+//! When the storage fails: no ghost, no gap, and service goes on by itself.
+
+use std::time::Duration;
+
+use sensor_spool::disk::{Faults, SimDisk};
+use sensor_spool::{CommitError, Full, Withdrawal};
+use tokio::time::{sleep, timeout};
+
+use super::*;
+
+const SYNCS_FAIL: Faults = Faults { write: 0, sync: 1, short_read: 0, name: 0 };
+
+#[test]
+fn a_refused_commit_is_in_doubt_and_never_accepted() {
+    for seed in 0..20 {
+        let disk = SimDisk::new(seed);
+        life(&disk, async |spool, _| {
+            commit_all(&spool, &["a"]).await;
+            disk.set_faults(SYNCS_FAIL);
+            let mut refused = spool.draft().unwrap().commit(&"refused".to_owned());
+            // Its frame may be on the storage: while nothing says that it is in doubt, nobody is told.
+            assert!(timeout(Duration::from_secs(30), &mut refused).await.is_err(), "seed {seed}");
+            assert_eq!(spool.draft().err(), Some(Full::Storage));
+            assert!(spool.status().last_error.is_some());
+            disk.set_faults(Faults::default());
+            let outcome = refused.await;
+            assert!(matches!(outcome, Err(CommitError::Storage(_))), "{outcome:?}");
+            sleep(Duration::from_secs(1)).await;
+            assert_eq!(commit(&spool, "b", b"").await.unwrap().sequence, 2, "no gap");
+            assert_eq!(spool.status().last_error, None);
+        });
+        if seed % 2 == 0 {
+            disk.crash();
+        }
+        life(&disk, async |spool, recovery| {
+            let leases = spool.lease(9).await.unwrap();
+            let in_doubt = leases.iter().filter(|lease| lease.in_doubt()).count() as u64;
+            assert_eq!(recovery.in_doubt, in_doubt);
+            let accepted: Vec<_> = leases.iter().filter_map(|l| Some((l.sequence?, &*l.header))).collect();
+            assert_eq!(accepted, [(1, "a"), (2, "b")], "seed {seed}");
+            assert_eq!(spool.status().in_doubt, in_doubt);
+            spool.settle(leases).await.unwrap();
+            let status = spool.status();
+            assert_eq!((status.accepted, status.settled, status.in_doubt), (2, 2, 0));
+        });
+    }
+}
+
+#[test]
+fn state_survives_the_group_it_was_lost_in() {
+    let disk = SimDisk::new(30);
+    life(&disk, async |spool, _| {
+        commit_all(&spool, &["a", "b", "c"]).await;
+        let mut leases = spool.lease(3).await.unwrap();
+        let (c, b, a) = (leases.pop().unwrap(), leases.pop().unwrap(), leases.pop().unwrap());
+        disk.set_faults(SYNCS_FAIL);
+        let other = spool.clone();
+        let settled = tokio::spawn(async move { other.settle(vec![a]).await });
+        let other = spool.clone();
+        let deferred = tokio::spawn(async move { other.defer(b, 1, "later").await });
+        sleep(Duration::from_secs(9)).await;
+        assert!(!settled.is_finished() && !deferred.is_finished(), "nothing is said before it is durable");
+        assert_eq!(spool.status().settled, 0);
+        disk.set_faults(Faults::default());
+        settled.await.unwrap().unwrap();
+        deferred.await.unwrap().unwrap();
+        spool.settle(vec![c]).await.unwrap();
+        check_conservation(&spool.status());
+    });
+    disk.crash();
+    life(&disk, async |spool, _| {
+        let status = spool.status();
+        assert_eq!((status.accepted, status.settled, status.in_spool), (3, 2, 1));
+        let lease = spool.lease(9).await.unwrap().remove(0);
+        assert_eq!((&*lease.header, lease.attempts, lease.failures), ("b", 2, 1));
+    });
+}
+
+#[test]
+fn a_draft_that_lost_a_piece_is_refused() {
+    let disk = SimDisk::new(31);
+    life(&disk, async |spool, _| {
+        let mut draft = spool.draft().unwrap();
+        draft.write(&noise(10_000)).await.unwrap();
+        disk.set_faults(SYNCS_FAIL);
+        let lost = spool.draft().unwrap().commit(&"lost".to_owned());
+        sleep(Duration::from_secs(1)).await;
+        disk.set_faults(Faults::default());
+        assert!(lost.await.is_err());
+        assert!(matches!(draft.commit(&"half".to_owned()).await, Err(CommitError::Storage(_))));
+        commit_all(&spool, &["whole"]).await;
+        assert_eq!(names(&spool.lease(9).await.unwrap()), ["whole"]);
+    });
+}
+
+#[test]
+fn a_withdrawal_meets_a_failing_disk() {
+    let disk = SimDisk::new(32);
+    life(&disk, async |spool, _| {
+        disk.set_faults(SYNCS_FAIL);
+        let mut pending = spool.draft().unwrap().commit(&"slow".to_owned());
+        assert!(timeout(Duration::from_secs(60), &mut pending).await.is_err());
+        assert_eq!(pending.withdraw("60 s passed"), Withdrawal::Withdrawn);
+        disk.set_faults(Faults::default());
+        sleep(Duration::from_secs(10)).await;
+        assert_eq!(commit(&spool, "next", b"").await.unwrap().sequence, 1);
+        assert_eq!(names(&spool.lease(9).await.unwrap()), ["next"]);
+    });
+}
+
+#[test]
+fn what_a_killed_writer_left_unsynced_is_made_durable_before_it_is_believed() {
+    let disk = SimDisk::new(33);
+    life(&disk, async |spool, _| {
+        commit_all(&spool, &["a"]).await;
+        disk.set_faults(SYNCS_FAIL);
+        let pending = spool.draft().unwrap().commit(&"b".to_owned());
+        assert!(timeout(Duration::from_secs(1), pending).await.is_err());
+    });
+    // The program is killed, the machine is not: the page cache shows what the media does not have.
+    disk.set_faults(Faults::default());
+    let found = life(&disk, async |_, recovery| recovery.entries);
+    disk.crash();
+    assert_eq!(life(&disk, async |_, recovery| recovery.entries), found);
+}
