@@ -10,7 +10,7 @@ use sensor_ingress::{Door, Intake, Interfaces, Listener, Security, Slots, TlsIde
 use sensor_mail::{Envelope, MailIds};
 use sensor_pipeline::{Executor, Pipeline};
 use sensor_smtp::SessionConfig;
-use sensor_spool::{Clock, RealDisk, Recovery, Runner, Spool};
+use sensor_spool::{Clock, RealDisk, Runner, Spool};
 use tokio_rustls::TlsAcceptor;
 
 use crate::config::{Config, advertised};
@@ -21,14 +21,13 @@ pub(crate) struct Node {
     pub(crate) listeners: Vec<Listener>,
     pub(crate) pipeline: Arc<Pipeline>,
     pub(crate) spool: Spool<Envelope>,
-    pub(crate) recovery: Recovery,
     pub(crate) identity: Option<TlsIdentity>,
 }
 
 /// Opens everything that the configuration names. Must be called within a runtime.
 pub(crate) fn assemble(config: Config) -> anyhow::Result<Node> {
     let clock: Clock = Arc::new(unix_millis);
-    let (spool, recovery) = open_spool(&config, &clock)?;
+    let spool = open_spool(&config, &clock)?;
     let archive_dir = &config.archive_dir;
     let archive_disk = RealDisk::new(archive_dir)
         .with_context(|| format!("cannot use the archive directory {}", archive_dir.display()))?;
@@ -47,10 +46,10 @@ pub(crate) fn assemble(config: Config) -> anyhow::Result<Node> {
         addresses: config.log.addresses,
         connections: AtomicU64::new(0),
     });
-    Ok(Node { door, listeners, pipeline, spool, recovery, identity })
+    Ok(Node { door, listeners, pipeline, spool, identity })
 }
 
-fn open_spool(config: &Config, clock: &Clock) -> anyhow::Result<(Spool<Envelope>, Recovery)> {
+fn open_spool(config: &Config, clock: &Clock) -> anyhow::Result<Spool<Envelope>> {
     let directory = config.spool_dir();
     let cannot = || format!("cannot use the spool in {}", directory.display());
     let disk = RealDisk::new(&directory).with_context(cannot)?;
@@ -62,7 +61,9 @@ fn open_spool(config: &Config, clock: &Clock) -> anyhow::Result<(Spool<Envelope>
         clock: Arc::clone(clock),
         ..sensor_spool::Options::default()
     };
-    Spool::open(Arc::new(disk), options, Runner::Thread).with_context(cannot)
+    // What recovery found is in the log already.
+    let (spool, _) = Spool::open(Arc::new(disk), options, Runner::Thread).with_context(cannot)?;
+    Ok(spool)
 }
 
 fn pipeline_options(config: &Config) -> sensor_pipeline::Options {

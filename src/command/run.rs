@@ -6,7 +6,6 @@ use std::sync::Arc;
 
 use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
 use sensor_ingress::Phase;
-use sensor_spool::{Recovery, Status};
 use tokio::sync::watch;
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
@@ -38,7 +37,6 @@ async fn serve(loaded: Loaded) -> anyhow::Result<()> {
     let deadline = loaded.config.drain_deadline;
     let about = About::of(&loaded);
     let node = assemble(loaded.config)?;
-    log_recovery(&node.recovery, &node.spool.status());
     about.print(&node)?;
     let running = start(node);
     signals.end().await;
@@ -128,30 +126,6 @@ fn rules_line(config: &Config) -> String {
         Some(octets) => format!("up to {octets} octets"),
     };
     format!("mail {size}; {}; {}", rules.default_of_domains(), rules.default_of_clients())
-}
-
-fn log_recovery(recovery: &Recovery, status: &Status) {
-    let Recovery { entries, segments, cut_octets, unconfirmed, interrupted, in_doubt, .. } = recovery;
-    tracing::info!(
-        entries,
-        segments,
-        cut_octets,
-        unconfirmed,
-        interrupted,
-        in_doubt,
-        set_aside = status.set_aside,
-        accepted = status.accepted,
-        "spool read"
-    );
-    if recovery.damaged_places > 0 || recovery.lost > 0 || !recovery.missing_segments.is_empty() {
-        tracing::error!(
-            places = recovery.damaged_places,
-            entries = recovery.damaged_entries,
-            lost = recovery.lost,
-            missing_segments = ?recovery.missing_segments,
-            "the spool is damaged: what could be read is kept, the rest is named here"
-        );
-    }
 }
 
 /// Descriptors that are not connections: segments, files being kept, listeners, the runtime's own.
