@@ -2,13 +2,17 @@
 
 use std::fs;
 use std::io;
-use std::os::unix::fs::FileExt;
+use std::os::unix::fs::{DirBuilderExt, FileExt, OpenOptionsExt};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use rustix::fs::{FlockOperation, flock, fstatvfs, syncfs};
 
 use super::{Access, Disk, File, Lock, Space};
+
+/// What is written is somebody's mail: the owner writes, the group reads, others do not.
+const FILE_MODE: u32 = 0o640;
+const DIRECTORY_MODE: u32 = 0o750;
 
 /// A directory of the operating system.
 #[derive(Debug)]
@@ -24,7 +28,7 @@ impl RealDisk {
     /// When it cannot be made or opened.
     pub fn new(root: impl Into<PathBuf>) -> io::Result<Self> {
         let root = root.into();
-        fs::create_dir_all(&root)?;
+        make_dir_all(&root)?;
         Self::existing(root)
     }
 
@@ -45,7 +49,9 @@ impl RealDisk {
 
 impl Disk for RealDisk {
     fn create(&self, path: &Path) -> io::Result<Arc<dyn File>> {
-        Ok(Arc::new(fs::File::options().read(true).write(true).create_new(true).open(self.at(path))?))
+        let mut options = fs::File::options();
+        options.read(true).write(true).create_new(true).mode(FILE_MODE);
+        Ok(Arc::new(options.open(self.at(path))?))
     }
 
     fn open(&self, path: &Path, access: Access) -> io::Result<Arc<dyn File>> {
@@ -72,7 +78,7 @@ impl Disk for RealDisk {
     }
 
     fn make_dir_all(&self, dir: &Path) -> io::Result<()> {
-        fs::create_dir_all(self.at(dir))
+        make_dir_all(&self.at(dir))
     }
 
     fn sync_dir(&self, dir: &Path) -> io::Result<()> {
@@ -91,10 +97,16 @@ impl Disk for RealDisk {
     }
 
     fn lock(&self, path: &Path) -> io::Result<Lock> {
-        let file = fs::File::options().write(true).create(true).truncate(false).open(self.at(path))?;
+        let mut options = fs::File::options();
+        options.write(true).create(true).truncate(false).mode(FILE_MODE);
+        let file = options.open(self.at(path))?;
         flock(&file, FlockOperation::NonBlockingLockExclusive)?;
         Ok(Lock::new(file))
     }
+}
+
+fn make_dir_all(dir: &Path) -> io::Result<()> {
+    fs::DirBuilder::new().recursive(true).mode(DIRECTORY_MODE).create(dir)
 }
 
 impl File for fs::File {
