@@ -34,9 +34,11 @@ async fn measure(
     span: Duration,
     settles: bool,
 ) -> Result<(), Box<dyn std::error::Error>> {
+    let start = tokio::time::Instant::now();
     let (spool, recovery) =
         Spool::open(Arc::new(RealDisk::new(directory)?), Options::default(), Runner::Thread)?;
-    println!("found {} entries in {} segments", recovery.entries, recovery.segments);
+    let took = start.elapsed();
+    println!("found {} entries in {} segments in {took:?}", recovery.entries, recovery.segments);
     let stop = Arc::new(AtomicBool::new(false));
     let refused = Arc::new(AtomicU64::new(0));
     let before = spool.status();

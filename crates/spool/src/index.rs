@@ -5,9 +5,9 @@
 //! stay on disk.
 //!
 //! ```text
-//!   Fresh (id >= cursor) --take--> Leased --remove--> gone
-//!   Queued (due, id)     --take-->   |  \--requeue--> Queued or, once interrupted, Suspect
-//!   Suspect, alone       --take-->   +--set aside--> Aside
+//!   Fresh (id >= cursor) --take--> Open --remove----> gone
+//!   Deferred (due, id)   --take-->   |  \-give back-> Deferred, due at once; or, once interrupted, Suspect
+//!   Suspect, alone       --take-->   +--set aside---> Aside
 //! ```
 
 use std::collections::{BTreeMap, BTreeSet};
@@ -118,6 +118,7 @@ pub(crate) struct Index {
     census: Census,
     queue: BTreeSet<(u64, u64)>,
     suspects: BTreeSet<u64>,
+    fresh: u64,
     /// Fresh entries are at or after it.
     cursor: u64,
     /// Entries at or after it came in this life of the program.
@@ -199,9 +200,7 @@ impl Index {
 
     /// Whether [`Index::take`] would find any.
     pub(crate) fn is_due(&self, now: u64) -> bool {
-        self.queue.first().is_some_and(|&(due, _)| due <= now)
-            || !self.suspects.is_empty()
-            || self.entries.range(self.cursor..).any(|(_, entry)| entry.phase == Phase::Fresh)
+        self.queue.first().is_some_and(|&(due, _)| due <= now) || !self.suspects.is_empty() || self.fresh > 0
     }
 
     /// The lease ended without an outcome.
@@ -278,15 +277,17 @@ impl Index {
 
     fn is_turn_of_suspects(&self, now: u64) -> bool {
         let none_is_due = self.queue.first().is_none_or(|&(due, _)| due > now);
-        !self.suspect_was_last && none_is_due && self.cursor >= self.horizon
+        let old_ones_went = self.fresh == 0 || self.cursor >= self.horizon;
+        !self.suspect_was_last && none_is_due && old_ones_went
     }
 
     fn take_fresh(&mut self, ids: &mut Vec<u64>, max: usize) {
         let room = max.saturating_sub(ids.len());
+        // Counted, so that nothing is looked at when all are leased or deferred.
+        let room = room.min(usize::try_from(self.fresh).unwrap_or(usize::MAX));
         let waiting = self.entries.range(self.cursor..).filter(|(_, entry)| entry.phase == Phase::Fresh);
         let fresh: Vec<u64> = waiting.map(|(&id, _)| id).take(room).collect();
-        let looked_at = if fresh.len() < room { self.entries.keys().next_back() } else { fresh.last() };
-        self.cursor = self.cursor.max(looked_at.map_or(0, |&id| id + 1));
+        self.cursor = self.cursor.max(fresh.last().map_or(0, |&id| id + 1));
         ids.extend(fresh);
     }
 
@@ -309,7 +310,10 @@ impl Index {
 
     fn arrange(&mut self, id: u64, entry: &Entry) {
         match entry.phase {
-            Phase::Fresh => self.cursor = self.cursor.min(id),
+            Phase::Fresh => {
+                self.fresh += 1;
+                self.cursor = self.cursor.min(id);
+            }
             Phase::Deferred => {
                 self.queue.insert((entry.due, id));
             }
@@ -322,13 +326,14 @@ impl Index {
 
     fn disarrange(&mut self, id: u64, entry: &Entry) {
         match entry.phase {
+            Phase::Fresh => self.fresh -= 1,
             Phase::Deferred => {
                 self.queue.remove(&(entry.due, id));
             }
             Phase::Suspect => {
                 self.suspects.remove(&id);
             }
-            Phase::Fresh | Phase::Open | Phase::Aside => {}
+            Phase::Open | Phase::Aside => {}
         }
     }
 

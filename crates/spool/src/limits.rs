@@ -5,7 +5,7 @@ use crate::record::EXTENT_OCTETS;
 /// Memory for bodies is granted in pages of this many octets.
 pub(crate) const PAGE_OCTETS: usize = 4 << 10;
 /// The smallest and largest segment, in octets.
-pub(crate) const SEGMENT_OCTETS: std::ops::RangeInclusive<u32> = 32 << 10..=1 << 30;
+pub(crate) const SEGMENT_OCTETS: std::ops::RangeInclusive<u32> = 32 << 10..=256 << 20;
 
 const CHUNK_OCTETS_MAX: usize = 128 << 10;
 const HEADER_OCTETS_MAX: usize = 1 << 20;

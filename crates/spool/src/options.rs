@@ -31,7 +31,8 @@ impl Runner {
 /// Sizes and limits of a spool.
 #[derive(Clone)]
 pub struct Options {
-    /// Octets of a segment file: a multiple of 4 KiB from 32 KiB to 1 GiB. Default 64 MiB. A spool that has
+    /// Octets of a segment file: a multiple of 4 KiB from 32 KiB to 256 MiB, which recovery holds in
+    /// memory one at a time. Default 64 MiB. A spool that has
     /// larger segments goes on with those.
     pub segment_octets: u32,
     /// Drafts are refused while fewer octets are free on the file system. Default 256 MiB.

@@ -79,11 +79,36 @@ pub(crate) struct Writer {
 }
 
 /// A draft that has pieces in the log.
-#[derive(Debug, Default)]
+#[derive(Debug)]
 struct OpenDraft {
     extents: Vec<Extent>,
+    /// The oldest generation among them.
+    first: u32,
     /// Why it cannot be completed.
     failed: Option<String>,
+}
+
+impl OpenDraft {
+    fn push(&mut self, extent: Extent) {
+        self.extents.push(extent);
+        self.first = self.first.min(extent.place.generation);
+    }
+
+    fn replace(&mut self, extents: Vec<Extent>) {
+        self.first = extents.iter().map(|extent| extent.place.generation).min().unwrap_or(u32::MAX);
+        self.extents = extents;
+    }
+
+    /// Whether this is the oldest segment that holds a piece of it.
+    fn holds(&self, generation: u32) -> bool {
+        self.failed.is_none() && self.first == generation
+    }
+}
+
+impl Default for OpenDraft {
+    fn default() -> Self {
+        Self { extents: Vec::new(), first: u32::MAX, failed: None }
+    }
 }
 
 /// The log takes no frame until it goes on in a new segment.
@@ -195,7 +220,11 @@ impl Writer {
             Command::Chunk { draft, piece, reply } => self.chunk(draft, piece, reply),
             Command::Commit { draft, header, tail, ticket } => self.commit(draft, &header, &tail, ticket),
             Command::Abandon(draft) => self.abandon(draft),
-            Command::Lease { max, reply } => self.waiting.push_back((max, reply)),
+            Command::Lease { max, reply } => {
+                // Workers that gave up do not pile up behind a patient one.
+                self.waiting.retain(|(_, reply)| !reply.is_closed());
+                self.waiting.push_back((max, reply));
+            }
             Command::Conclude { outcomes, reply } => self.conclude(outcomes, reply),
             Command::Return(id) => self.give_back(id),
             Command::ShutDown(reply) => {

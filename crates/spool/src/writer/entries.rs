@@ -43,7 +43,7 @@ impl Writer {
             })?;
         let octets = u32::try_from(octets.len()).expect("a piece is at most a quarter of a segment");
         let open = self.drafts.entry(draft).or_default();
-        open.extents.push(Extent { place, octets });
+        open.push(Extent { place, octets });
         self.housekeeper.draft_octets += span(octets as usize) as u64;
         Ok(())
     }

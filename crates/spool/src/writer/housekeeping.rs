@@ -129,13 +129,18 @@ impl Writer {
         let closed: u64 = self.log.closed().iter().map(|extant| u64::from(extant.octets)).sum();
         let segment = u64::from(self.log.segment_octets());
         let gains = closed.saturating_sub(self.live_octets()) >= segment;
-        self.log.size().1 > self.bound() || (gains && !self.has_slack())
+        let wanted = self.log.size().1 > self.bound() || (gains && !self.has_slack());
+        wanted && self.has_room_for_copies()
+    }
+
+    /// On a full disk the room that is left belongs to outcomes: copies may not use it up half-way.
+    fn has_room_for_copies(&mut self) -> bool {
+        let live = self.live_octets().min(u64::from(self.log.segment_octets()));
+        self.has_slack() || self.log.room() as u64 >= live
     }
 
     fn holds(&self, generation: u32) -> bool {
-        let in_draft = |extent: &Extent| extent.place.generation == generation;
-        let mut drafts = self.drafts.values().filter(|draft| draft.failed.is_none());
-        self.index.holds(generation) || drafts.any(|draft| draft.extents.iter().any(in_draft))
+        self.index.holds(generation) || self.drafts.values().any(|draft| draft.holds(generation))
     }
 
     fn oldest_held(&self) -> u32 {
@@ -190,7 +195,7 @@ impl Writer {
     }
 
     fn copy_drafts(&mut self, oldest: u32, budget: &mut u64) -> io::Result<()> {
-        let ids: Vec<_> = self.drafts.iter().filter(|(_, d)| d.failed.is_none()).map(|(&id, _)| id).collect();
+        let ids: Vec<_> = self.drafts.iter().filter(|(_, d)| d.holds(oldest)).map(|(&id, _)| id).collect();
         for id in ids {
             let Some(draft) = self.drafts.get_mut(&id) else { continue };
             let mut extents = std::mem::take(&mut draft.extents);
@@ -198,7 +203,7 @@ impl Writer {
             let copied = self.copy_extents(&mut extents, oldest, budget);
             let lost = extents.iter().any(|extent| extent.place.generation == 0);
             let Some(draft) = self.drafts.get_mut(&id) else { continue };
-            draft.extents = extents;
+            draft.replace(extents);
             if lost || self.housekeeper.poisonings > poisonings {
                 draft.failed = Some("a piece of the body was lost".to_owned());
             }

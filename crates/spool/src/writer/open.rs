@@ -31,7 +31,7 @@ pub(crate) fn open(
     board: Arc<Board>,
 ) -> Result<(Writer, Recovery), OpenError> {
     if !SEGMENT_OCTETS.contains(&options.segment_octets) || !options.segment_octets.is_multiple_of(4 << 10) {
-        return Err(OpenError::Options("a segment is a multiple of 4 KiB from 32 KiB to 1 GiB".to_owned()));
+        return Err(OpenError::Options("a segment is a multiple of 4 KiB from 32 KiB to 256 MiB".to_owned()));
     }
     let lock = disk.lock(Path::new(LOCK)).map_err(|error| {
         let is_held = error.kind() == io::ErrorKind::WouldBlock;
