@@ -1,0 +1,3 @@
+//! What was acknowledged survives: kills, full disks, failing storage, drains. What was refused leaves nothing.
+
+mod kills;
