@@ -1,3 +1,4 @@
 //! What was acknowledged survives: kills, full disks, failing storage, drains. What was refused leaves nothing.
 
+mod full;
 mod kills;
