@@ -3,3 +3,4 @@
 mod faults;
 mod full;
 mod kills;
+mod order;
