@@ -13,5 +13,6 @@
 mod clients;
 mod dialogues;
 mod harness;
+mod round_robin;
 mod simulation;
 mod survival;
