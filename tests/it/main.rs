@@ -12,6 +12,7 @@
 
 mod clients;
 mod dialogues;
+mod door;
 mod harness;
 mod round_robin;
 mod simulation;
