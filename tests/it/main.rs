@@ -1,10 +1,19 @@
 //! The real binary, driven over real sockets by real mail programs.
 //!
-//! Each test starts what it needs on free ports of 127.0.0.1, with configuration and data in a directory of
-//! its own, and ends it by pid. A test that cannot run on this machine says so and is counted
+//! Each test starts what it needs on free ports of the loopback network, with configuration and data in a
+//! directory of its own, and ends it by pid. A test that cannot run on this machine says so and is counted
 //! (`scripts/test` prints the sum).
+
+#![expect(
+    clippy::unwrap_used,
+    clippy::disallowed_methods,
+    reason = "a test that cannot go on ends by a panic, and drives real programs by the real clock"
+)]
 
 mod clients;
 mod dialogues;
+mod door;
 mod harness;
+mod round_robin;
 mod simulation;
+mod survival;

@@ -2,11 +2,17 @@
 //! that records, and mail servers.
 
 pub(crate) mod client;
+pub(crate) mod load;
 pub(crate) mod postfix;
+pub(crate) mod random;
 pub(crate) mod recorder;
 pub(crate) mod sensor;
+pub(crate) mod store;
+pub(crate) mod tmpfs;
+pub(crate) mod tracer;
 
 use std::io::Write;
+use std::net::Ipv4Addr;
 use std::path::PathBuf;
 use std::time::{Duration, Instant};
 
@@ -24,6 +30,13 @@ pub(crate) fn wait_for<T>(what: &str, mut state: impl FnMut() -> Option<T>) -> T
         assert!(begun.elapsed() < PATIENCE, "waited in vain for {what}");
         std::thread::sleep(Duration::from_millis(5));
     }
+}
+
+/// An address of the loopback network that no other process's test uses: a port of it that a killed sensor
+/// leaves is not taken by the sensor of another test.
+pub(crate) fn own_address() -> Ipv4Addr {
+    let [_, high, middle, low] = std::process::id().to_be_bytes();
+    Ipv4Addr::new(127, 64 | (high & 63), middle, low)
 }
 
 /// Prints and counts that a test cannot run here.

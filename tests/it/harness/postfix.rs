@@ -7,7 +7,6 @@ use std::process::Command;
 
 use tempfile::TempDir;
 
-use super::client::Client;
 use super::{is_root, program, skip, wait_for};
 
 pub(crate) struct Postfix {
@@ -19,6 +18,37 @@ impl Postfix {
     /// Starts a Postfix with `main` added to main.cf and `master` to master.cf. None when this machine
     /// cannot run one: that is counted as a skip of `test`.
     pub(crate) fn start(test: &str, main: &str, master: &str) -> Option<Self> {
+        let postfix = Self::configured(test, main, master)?;
+        postfix.run(&["start"]);
+        postfix.wait_started();
+        Some(postfix)
+    }
+
+    /// The same in a mount namespace of its own, in which /etc/hosts reads `hosts`: nothing of the machine is
+    /// touched.
+    pub(crate) fn start_with_hosts(test: &str, main: &str, master: &str, hosts: &str) -> Option<Self> {
+        let can_unshare = Command::new("unshare").args(["-m", "true"]).output();
+        if !can_unshare.is_ok_and(|output| output.status.success()) {
+            skip(test, "needs a mount namespace of its own");
+            return None;
+        }
+        let postfix = Self::configured(test, main, master)?;
+        let file = postfix.folder.path().join("hosts");
+        fs::write(&file, hosts).unwrap();
+        let script = "mount --bind \"$1\" /etc/hosts && exec /usr/sbin/postfix -c \"$2\" start";
+        let mut command = Command::new("unshare");
+        command.args(["-m", "sh", "-c", script, "sh"]).arg(file).arg(postfix.conf());
+        let output = command.output().unwrap();
+        assert!(output.status.success(), "{output:?}");
+        postfix.wait_started();
+        Some(postfix)
+    }
+
+    fn wait_started(&self) {
+        wait_for("Postfix", || std::net::TcpStream::connect(self.address).ok());
+    }
+
+    fn configured(test: &str, main: &str, master: &str) -> Option<Self> {
         if program("postfix").is_none() || !is_root() {
             skip(test, "needs Postfix and root");
             return None;
@@ -30,8 +60,6 @@ impl Postfix {
         let postfix = Self { folder, address };
         postfix.write_configuration(main, master);
         postfix.run(&["set-permissions"]);
-        postfix.run(&["start"]);
-        wait_for("Postfix", || std::net::TcpStream::connect(address).ok());
         Some(postfix)
     }
 
@@ -103,14 +131,6 @@ impl Postfix {
     fn run(&self, arguments: &[&str]) {
         let _ =
             Command::new("/usr/sbin/postfix").arg("-c").arg(self.conf()).args(arguments).output().unwrap();
-    }
-
-    /// Hands `message` to Postfix by SMTP, as a mail program would.
-    pub(crate) fn submit(&self, from: &str, to: &str, message: &[u8]) {
-        let mut client = Client::hello(self.address);
-        let reply = client.data(from, to, message);
-        assert!(reply.starts_with("250"), "{reply}");
-        client.command("QUIT", "221");
     }
 
     /// How many messages are still in Postfix's queue.

@@ -38,11 +38,6 @@ impl Recorder {
     pub(crate) fn messages(&self) -> Vec<Vec<u8>> {
         self.said.lock().unwrap().iter().flat_map(|wire| messages_in(wire)).collect()
     }
-
-    /// Everything that was said on each connection.
-    pub(crate) fn said(&self) -> Vec<Vec<u8>> {
-        self.said.lock().unwrap().clone()
-    }
 }
 
 fn pass_on(client: TcpStream, target: SocketAddr, said: Arc<Mutex<Vec<Vec<u8>>>>, connection: usize) {

@@ -37,6 +37,14 @@ impl Home {
         fs::write(self.config(), toml).unwrap();
     }
 
+    /// Changes a part of the configuration, which must be there.
+    #[track_caller]
+    pub(crate) fn reconfigure(&self, part: &str, new: &str) {
+        let toml = fs::read_to_string(self.config()).unwrap();
+        assert!(toml.contains(part), "no {part} in {toml}");
+        self.configure(&toml.replace(part, new));
+    }
+
     pub(crate) fn path(&self) -> &Path {
         self.folder.path()
     }
@@ -142,8 +150,13 @@ impl Sensor {
     }
 
     /// SIGTERM, then the exit status.
-    pub(crate) fn end(mut self) -> ExitStatus {
+    pub(crate) fn end(self) -> ExitStatus {
         self.signal("TERM");
+        self.wait_ended()
+    }
+
+    /// The exit status of a sensor that is going down.
+    pub(crate) fn wait_ended(mut self) -> ExitStatus {
         wait_for("the sensor's end", || self.child.try_wait().unwrap())
     }
 

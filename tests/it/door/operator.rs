@@ -1,0 +1,187 @@
+//! What an administrator is told when something is not as it should be.
+
+use std::fs;
+use std::path::Path;
+use std::process::{Command, Output, Stdio};
+
+use crate::harness::client::{Client, queued_id};
+use crate::harness::sensor::{BINARY, Home};
+use crate::harness::{archived, wait_for};
+
+use super::MESSAGE;
+
+fn said(output: &Output) -> String {
+    String::from_utf8_lossy(&output.stderr).into_owned()
+}
+
+#[test]
+fn check_names_every_fault_at_once_with_its_place() {
+    let home = Home::new("");
+    home.configure(
+        "state_dir = 5\n\
+         nonsense = true\n\
+         [smtp]\n\
+         enabled = \"yes\"\n\
+         destination_domains = [\"example.test\", \"!example.test\", \"not a domain\"]\n\
+         clients = [\"192.0.2.0/33\"]\n\
+         message_size_limit = \"much\"\n\
+         [[smtp.listener]]\n\
+         name = \"relay\"\n\
+         address = \"127.0.0.1\"\n\
+         security = \"maybe\"\n\
+         [spool]\n\
+         segment_size = \"1 KiB\"\n\
+         [drain]\n\
+         deadline = \"2 weeks\"\n",
+    );
+    let output = home.command(&["check"]);
+    let said = said(&output);
+    assert_eq!(output.status.code(), Some(78), "{said}");
+    for (line, what) in [
+        (1, "state_dir"),
+        (2, "nonsense"),
+        (4, "enabled"),
+        (5, "example.test"),
+        (5, "not a domain"),
+        (6, "192.0.2.0/33"),
+        (7, "much"),
+        (10, "127.0.0.1"),
+        (11, "maybe"),
+        (13, "1 KiB"),
+        (15, "2 weeks"),
+    ] {
+        let place = format!("mailsensor.toml:{line}:");
+        let of_line: Vec<&str> = said.split("\n\n").filter(|fault| fault.contains(&place)).collect();
+        assert!(
+            of_line.iter().any(|fault| fault.contains(what)),
+            "nothing about {what} at {place} in\n{said}"
+        );
+    }
+    // The same faults stop a start before anything is made.
+    let output = home.command(&["run"]);
+    assert_eq!(output.status.code(), Some(78));
+    assert!(!home.state().exists());
+}
+
+#[test]
+fn a_configuration_that_is_not_toml_is_placed() {
+    let home = Home::new("");
+    home.configure("state_dir = \"x\"\n[smtp\n");
+    let output = home.command(&["check"]);
+    assert_eq!(output.status.code(), Some(78));
+    assert!(said(&output).contains("mailsensor.toml:2:"), "{}", said(&output));
+}
+
+#[test]
+fn a_certificate_that_cannot_be_used_is_named_by_check_and_run() {
+    let home = Home::new("");
+    let state = home.state();
+    let folder = home.path().to_owned();
+    let configure = |certificate: &Path, key: &Path| {
+        home.configure(&format!(
+            "state_dir = {state:?}\n[smtp.tls]\ncertificate = {certificate:?}\nkey = {key:?}\n\
+             [[smtp.listener]]\nname = \"relay\"\naddress = \"127.0.0.1:0\"\n"
+        ));
+    };
+    let not_pem = folder.join("not.pem");
+    fs::write(&not_pem, "not a certificate").unwrap();
+    let missing = folder.join("missing.pem");
+    for (certificate, key, named) in [(&missing, &not_pem, &missing), (&not_pem, &missing, &not_pem)] {
+        configure(certificate, key);
+        for (command, status) in [("check", 78), ("run", 1)] {
+            let output = home.command(&[command]);
+            assert_eq!(output.status.code(), Some(status), "{command}: {}", said(&output));
+            assert!(said(&output).contains(&named.display().to_string()), "{command}: {}", said(&output));
+        }
+    }
+    // Half of the pair has a place in the configuration.
+    home.configure("[smtp.tls]\ncertificate = \"chain.pem\"\n");
+    let output = home.command(&["check"]);
+    assert_eq!(output.status.code(), Some(78));
+    assert!(said(&output).contains("mailsensor.toml:2:"), "{}", said(&output));
+    assert!(said(&output).contains("smtp.tls.key"), "{}", said(&output));
+}
+
+#[test]
+fn without_a_configuration_it_runs_and_says_how_to_try_it() {
+    let folder = tempfile::tempdir().unwrap();
+    let mut child = Command::new(BINARY)
+        .args(["--state-dir", "mail", "run"])
+        .current_dir(folder.path())
+        .env("MAILSENSOR_CONFIG", "")
+        .env_remove("MAILSENSOR_CONFIG")
+        .stdout(Stdio::piped())
+        .stderr(Stdio::piped())
+        .spawn()
+        .unwrap();
+    let out = std::io::BufReader::new(child.stdout.take().unwrap());
+    let lines: Vec<String> =
+        std::io::BufRead::lines(out).map(Result::unwrap).take_while(|line| line != "ready").collect();
+    if lines.is_empty() {
+        // The default port is another's: that is said, and is not what this test is about.
+        let output = child.wait_with_output().unwrap();
+        assert!(said(&output).contains("127.0.0.1:2525"), "{}", said(&output));
+        return crate::harness::skip("without_a_configuration", "port 2525 of 127.0.0.1 is in use");
+    }
+    let all = lines.join("\n");
+    let archive = folder.path().canonicalize().unwrap().join("mail/archive");
+    for part in ["built-in defaults", "listens on 127.0.0.1:2525", "swaks --server 127.0.0.1 --port 2525"] {
+        assert!(all.contains(part), "nothing about {part} in\n{all}");
+    }
+    assert!(all.contains(&format!("keeps it in {}", archive.display())), "{all}");
+    let id =
+        queued_id(&Client::hello("127.0.0.1:2525".parse().unwrap()).data("", "bob@example.test", MESSAGE));
+    wait_for("the kept message", || archived(&folder.path().join("mail"), &id).exists().then_some(()));
+    let ended = Command::new("kill").arg(child.id().to_string()).status().unwrap();
+    assert!(ended.success() && child.wait().unwrap().success());
+}
+
+#[test]
+fn a_second_sensor_on_the_same_state_says_why_it_does_not_start() {
+    let home = Home::new("");
+    let sensor = home.start();
+    let output = home.command(&["run"]);
+    assert_eq!(output.status.code(), Some(1));
+    let said = said(&output);
+    assert!(said.contains("state/spool") && said.contains("another process holds the lock"), "{said}");
+    // The first one does not notice.
+    queued_id(&Client::hello(sensor.address).data("", "bob@example.test", MESSAGE));
+    assert!(sensor.end().success());
+}
+
+#[test]
+fn an_altered_message_is_not_passed_off_as_the_accepted_one() {
+    let home = Home::new("");
+    let sensor = home.start();
+    let id = queued_id(&Client::hello(sensor.address).data("", "bob@example.test", MESSAGE));
+    home.wait_kept(1);
+    assert_eq!(home.message(&id), MESSAGE);
+    let file = archived(&home.state(), &id);
+    fs::remove_file(&file).unwrap();
+    fs::write(&file, b"Subject: hello\r\n\r\nwOrld\r\n").unwrap();
+    let output = home.command(&["message", "cat", &id]);
+    assert!(!output.status.success() && output.stdout.is_empty(), "{output:?}");
+    assert!(said(&output).contains("SHA-256"), "{}", said(&output));
+}
+
+#[test]
+fn an_id_that_nobody_has_is_an_error_that_names_it() {
+    let home = Home::new("");
+    let sensor = home.start();
+    let id = queued_id(&Client::hello(sensor.address).data("", "bob@example.test", MESSAGE));
+    home.wait_drained();
+    let unknown = "01900000-0000-7000-8000-000000000000";
+    for (command, id) in [
+        (["spool", "show"], unknown),
+        (["spool", "export"], unknown),
+        (["message", "show"], unknown),
+        (["message", "cat"], unknown),
+        // It was there, and is settled.
+        (["spool", "show"], &id),
+    ] {
+        let output = home.command(&[command[0], command[1], id]);
+        assert_eq!(output.status.code(), Some(1), "{command:?}");
+        assert!(output.stdout.is_empty() && said(&output).contains(id), "{command:?}: {}", said(&output));
+    }
+    assert_eq!(home.command(&["message", "cat", "not-an-id"]).status.code(), Some(2));
+}

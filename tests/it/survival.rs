@@ -1,0 +1,7 @@
+//! What was acknowledged survives: kills, full disks, failing storage, drains. What was refused leaves nothing.
+
+mod drain;
+mod faults;
+mod full;
+mod kills;
+mod order;
