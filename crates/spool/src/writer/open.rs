@@ -37,9 +37,6 @@ pub(crate) fn open(
         let is_held = error.kind() == io::ErrorKind::WouldBlock;
         if is_held { OpenError::Locked } else { io_error("locking the spool")(error) }
     })?;
-    // A segment whose removal was not durable must not come back with a header that says something else
-    // than what is about to be found.
-    disk.sync_dir(Path::new("")).map_err(io_error("syncing the directory"))?;
     let mut replayed = replay(&**disk, Access::ReadWrite)?;
     if let (Some(last), Some(tail)) = (replayed.links.last(), replayed.tail) {
         write_again(last, tail).map_err(io_error("writing the last group again"))?;
