@@ -35,7 +35,7 @@ fn notes(config: &Config) {
     println!("{}\n{}", rules.default_of_domains(), rules.default_of_clients());
     let remote = config.smtp.listeners.iter().any(|listener| !listener.address.ip().is_loopback());
     if rules.client_default() == ClientDefault::OwnSubnets && remote {
-        for interface in read_interfaces() {
+        for interface in read_interfaces().unwrap_or_default() {
             println!("  {}: clients in {}", interface.name, interface.network());
         }
         println!(

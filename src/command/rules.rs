@@ -26,7 +26,7 @@ pub(crate) fn rules(place: &Place, command: &RulesCommand) -> anyhow::Result<Exi
 }
 
 fn explain(rules: &Rules, question: &Explain, octets: Option<u64>, out: &mut dyn Write) -> io::Result<()> {
-    let interfaces = read_interfaces();
+    let interfaces = read_interfaces()?;
     let local = question.local.unwrap_or_else(|| likely_local(question.client, &interfaces));
     let connect = rules.explain_connect(question.client, local, &interfaces);
     writeln!(out, "connection of {} to {local}", question.client)?;

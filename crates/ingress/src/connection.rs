@@ -10,7 +10,9 @@
 //! Replies leave when there is no more input to answer (RFC 2920 section 3.2). While the spool makes a
 //! message durable nothing is read, and no read buffer is held unless there is input in it already.
 
+mod account;
 mod channel;
+mod handshake;
 mod input;
 
 use std::io;
@@ -19,9 +21,9 @@ use std::pin::Pin;
 use std::sync::Arc;
 use std::time::Duration;
 
-use sensor_mail::envelope::{Origin, Recipient, SmtpOrigin, Tls};
+use sensor_mail::envelope::{Origin, Recipient, SmtpOrigin};
 use sensor_mail::{Admission, Refusal};
-use sensor_policy::{Decision, Treatment};
+use sensor_policy::{ClientDefault, Decision, Interface, Treatment};
 use sensor_smtp::{CloseReason, EndOfMessage, Event, Mail, Reply, Session, SessionConfig, Step};
 use tokio::io::{AsyncRead, AsyncWrite, AsyncWriteExt};
 use tokio::sync::watch;
@@ -29,7 +31,7 @@ use tokio::time::{Instant, Sleep, timeout};
 use tokio_rustls::TlsAcceptor;
 
 use crate::door::{BareNewline, Door, Phase};
-use crate::intake::{Accepted, Transaction};
+use crate::intake::Transaction;
 use crate::slots::Slot;
 use channel::Channel;
 use input::Input;
@@ -61,32 +63,40 @@ impl Peer {
 }
 
 /// Serves one client until either side closes.
-pub async fn serve<S>(
+///
+/// # Cancel safety
+/// Dropped, the connection is cut. A message whose end has come may still become durable, without its
+/// sender knowing; any other never was.
+pub fn serve<S>(
     stream: S,
     peer: Peer,
     config: Arc<SessionConfig>,
     tls: Option<TlsAcceptor>,
     door: Arc<Door>,
     phase: watch::Receiver<Phase>,
-) where
+) -> impl Future<Output = ()>
+where
     S: AsyncRead + AsyncWrite + Unpin,
 {
-    let number = door.next_connection();
     let mut connection = Connection {
         channel: Channel::Plain(stream),
         input: Input::default(),
         session: Session::new(config),
         timer: Box::pin(tokio::time::sleep(FAR)),
         transaction: None,
+        number: door.next_connection(),
         peer,
-        number,
         tls,
         door,
         phase,
         shut_down: false,
+        slot: None,
     };
-    let ended = connection.drive().await;
-    connection.end(ended).await;
+    // Made outside and borrowed inside: else the task would have room for it twice.
+    async move {
+        let ended = connection.drive().await;
+        connection.end(ended).await;
+    }
 }
 
 struct Connection<S> {
@@ -94,18 +104,20 @@ struct Connection<S> {
     input: Input,
     session: Session,
     timer: Pin<Box<Sleep>>,
-    transaction: Option<Transaction>,
+    transaction: Option<Box<Transaction>>,
     peer: Peer,
     number: u64,
     tls: Option<TlsAcceptor>,
     door: Arc<Door>,
     phase: watch::Receiver<Phase>,
     shut_down: bool,
+    /// Held to the very end: a client that does not take our last reply costs what any client costs.
+    slot: Option<Slot>,
 }
 
 impl<S: AsyncRead + AsyncWrite + Unpin> Connection<S> {
     async fn drive(&mut self) -> io::Result<CloseReason> {
-        let _slot = self.greet();
+        self.greet();
         loop {
             self.follow_phase();
             let received = self.session.receive(self.input.unread(), Instant::now().into_std());
@@ -125,32 +137,43 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Connection<S> {
     }
 
     /// Greets or turns away. Whoever spoke already does not speak SMTP: looked for without a delay.
-    fn greet(&mut self) -> Option<Slot> {
-        let client = self.peer.client();
-        let (slot, admission) = match self.door.slots.take(client) {
-            Ok(slot) => (Some(slot), self.admission_of_client()),
-            Err(refusal) => (None, Admission::TryLater(refusal)),
+    fn greet(&mut self) {
+        let admission = match self.door.slots.take(self.peer.client()) {
+            Ok(slot) => {
+                self.slot = Some(slot);
+                self.admission_of_client()
+            }
+            Err(refusal) => Admission::TryLater(refusal),
         };
         if admission != Admission::Admit {
-            let reason = Reply::to_client(&admission).map(|reply| reply.to_string());
-            tracing::info!(conn = self.number, listener = %self.peer.listener, %client, reason, "client refused");
+            self.log_turned_away(&admission);
         } else if self.input.has_arrived(&mut self.channel) {
-            tracing::info!(conn = self.number, listener = %self.peer.listener, %client, "client spoke first");
-            self.session.early_talker();
-            return slot;
+            self.log_early_talker();
+            return self.session.early_talker();
         }
         self.session.greet(&admission);
-        slot
     }
 
     fn admission_of_client(&self) -> Admission {
-        let interfaces = self.door.interfaces.at(Instant::now().into_std());
-        let local = self.peer.local.ip();
-        self.door.rules.at_connect(self.peer.client(), local, &interfaces).admission
+        let (client, local) = (self.peer.client(), self.peer.local.ip());
+        let at_connect =
+            |interfaces: &[Interface]| self.door.rules.at_connect(client, local, interfaces).admission;
+        if self.door.rules.client_default() != ClientDefault::OwnSubnets {
+            return at_connect(&[]);
+        }
+        match self.door.interfaces.at(Instant::now().into_std(), local) {
+            Some(interfaces) => at_connect(&interfaces),
+            // That the system does not tell is not the client's fault: after a 554 it would not come back.
+            None => match at_connect(&[]) {
+                Admission::Refuse(refusal) => Admission::TryLater(refusal),
+                known @ (Admission::Admit | Admission::TryLater(_)) => known,
+            },
+        }
     }
 
+    /// Where nobody is left who could say that the sensor goes down, it does.
     fn follow_phase(&mut self) {
-        if !self.shut_down && *self.phase.borrow() == Phase::Draining {
+        if !self.shut_down && (*self.phase.borrow() == Phase::Draining || self.phase.has_changed().is_err()) {
             self.shut_down = true;
             self.session.shut_down(Reply::from(&Refusal::Draining));
         }
@@ -162,11 +185,12 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Connection<S> {
             Event::Recipient(recipient) => self.recipient(recipient),
             Event::BodyStart(_) => self.session.admit(),
             Event::Body(range) => self.body(start + range.start..start + range.end).await,
-            Event::EndOfMessage(end) => self.end_of_message(end).await,
-            Event::Reset => self.abandon(),
+            // Boxed, as the handshake is: else every idle connection has the room that it takes.
+            Event::EndOfMessage(end) => Box::pin(self.end_of_message(end)).await,
+            Event::Reset => self.abandon("the client began anew"),
             Event::StartTls => {
-                self.abandon();
-                return self.start_tls().await;
+                self.abandon("the client began anew");
+                Box::pin(self.start_tls()).await?;
             }
             Event::Close(_) => unreachable!("the loop ends with it"),
         }
@@ -175,9 +199,9 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Connection<S> {
 
     fn mail(&mut self, mail: Mail) {
         let admission = match self.door.rules.at_mail(mail.size).admission {
-            Admission::Admit => match self.door.intake.open(mail.path, mail.parameters) {
+            Admission::Admit => match self.door.intake.open(mail.path.clone(), mail.parameters) {
                 Ok(transaction) => {
-                    self.transaction = Some(transaction);
+                    self.transaction = Some(Box::new(transaction));
                     Admission::Admit
                 }
                 Err(refusal) => Admission::TryLater(refusal),
@@ -185,7 +209,7 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Connection<S> {
             refused @ (Admission::Refuse(_) | Admission::TryLater(_)) => refused,
         };
         if let Some(reply) = Reply::to_admission(&admission) {
-            self.log_refused("MAIL", &reply, None);
+            self.log_refused("MAIL", &reply, &self.people(&mail.path, &[]), None);
         }
         self.session.answer_admission(&admission);
     }
@@ -198,9 +222,7 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Connection<S> {
                 self.open_transaction().recipient(recipient);
             }
             Admission::Refuse(_) | Admission::TryLater(_) => {
-                let to = self.door.addresses.recipients(std::slice::from_ref(&recipient));
-                let reply = Reply::to_admission(&admission).map(|reply| reply.to_string());
-                tracing::info!(conn = self.number, client = %self.peer.client(), %to, reply, "recipient refused");
+                self.log_recipient_refused(&recipient, &admission)
             }
         }
         self.session.answer_admission(&admission);
@@ -216,31 +238,30 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Connection<S> {
             None => transaction.write(octets).await.err().map(|refusal| Reply::from(&refusal)),
         };
         if let Some(reply) = refused {
-            let transaction = self.transaction.take();
-            self.log_refused("body", &reply, transaction.as_ref());
+            self.log_body_refused(&reply);
+            self.transaction = None;
             self.session.refuse_body(reply);
         }
     }
 
     async fn end_of_message(&mut self, end: EndOfMessage) {
-        self.input.release_if_empty();
+        self.input.park();
         let transaction = self.transaction.take().expect("a session ends messages of a transaction only");
-        if self.door.bare_newline == BareNewline::Reject && !end.line_endings.is_canonical() {
-            let reply = Reply::from(&Refusal::BareNewline);
-            self.log_refused("end of message", &reply, Some(&transaction));
-            return self.session.answer(reply);
-        }
-        let from = self.door.addresses.reverse_path(transaction.reverse_path());
-        let to = self.door.addresses.recipients(transaction.recipients()).to_string();
-        let origin = self.origin(&end);
-        let reply = match self.door.intake.accept(transaction, origin, end.line_endings).await {
+        let people = self.people(transaction.reverse_path(), transaction.recipients());
+        let octets = transaction.octets();
+        let accepted = if self.door.bare_newline == BareNewline::Reject && !end.line_endings.is_canonical() {
+            Err(Refusal::BareNewline)
+        } else {
+            self.door.intake.accept(*transaction, self.origin(&end), end.line_endings).await
+        };
+        let reply = match accepted {
             Ok(accepted) => {
-                self.log_accepted(&accepted, &from, &to);
+                self.log_accepted(&accepted, &people);
                 Reply::queued(accepted.id)
             }
             Err(refusal) => {
                 let reply = Reply::from(&refusal);
-                self.log_refused("commit", &reply, None);
+                self.log_refused("end of message", &reply, &people, Some(octets));
                 reply
             }
         };
@@ -262,38 +283,6 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Connection<S> {
 
     fn open_transaction(&mut self) -> &mut Transaction {
         self.transaction.as_mut().expect("a session asks for recipients in a transaction only")
-    }
-
-    fn abandon(&mut self) {
-        if let Some(transaction) = self.transaction.take() {
-            let from = self.door.addresses.reverse_path(transaction.reverse_path());
-            let to = self.door.addresses.recipients(transaction.recipients());
-            let octets = transaction.octets();
-            let client = self.peer.client();
-            tracing::info!(conn = self.number, %client, %from, %to, octets, "transaction given up by the client");
-        }
-    }
-
-    async fn start_tls(&mut self) -> io::Result<()> {
-        self.flush().await?;
-        let acceptor = self.tls.as_ref().expect("STARTTLS is offered only where there is TLS");
-        let plain = self.channel.take_plain();
-        let limit = self.session.poll_timeout().map_or(FAR, |at| Instant::from_std(at) - Instant::now());
-        let stream = match timeout(limit, acceptor.accept(plain)).await {
-            Ok(Ok(stream)) => stream,
-            Ok(Err(error)) => return Err(self.log_handshake(error)),
-            Err(_) => return Err(self.log_handshake(io::ErrorKind::TimedOut.into())),
-        };
-        let (_, tls) = stream.get_ref();
-        let server_name = tls.server_name().map(Into::into);
-        let version = tls.protocol_version().and_then(|version| version.as_str()).unwrap_or("TLS");
-        let version = version.replace('_', ".").into();
-        let suite = tls.negotiated_cipher_suite().and_then(|suite| suite.suite().as_str());
-        // The registry names the suites of TLS 1.3 without the version that rustls puts into theirs.
-        let cipher = suite.unwrap_or("unknown").replace("TLS13_", "TLS_").into();
-        self.session.tls_established(Tls { version, cipher, server_name });
-        self.channel = Channel::Tls(Box::new(stream));
-        Ok(())
     }
 
     /// Sends what waits.
@@ -349,33 +338,11 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Connection<S> {
     }
 
     async fn end(&mut self, ended: io::Result<CloseReason>) {
-        self.abandon();
-        let client = self.peer.client();
-        match &ended {
-            Ok(reason) => tracing::debug!(conn = self.number, %client, ?reason, "connection closed"),
-            Err(error) => tracing::debug!(conn = self.number, %client, %error, "connection lost"),
-        }
+        self.input = Input::default();
+        self.log_end(&ended);
         if let Ok(reason) = ended {
             let _ = self.flush().await;
             let _ = timeout(LINGER_TIME_MAX, self.channel.close(reason, LINGER_OCTETS_MAX)).await;
         }
-    }
-
-    fn log_accepted(&self, accepted: &Accepted, from: &str, to: &str) {
-        let Accepted { id, sequence, octets } = accepted;
-        let (conn, client, tls) = (self.number, self.peer.client(), self.session.tls().is_some());
-        tracing::info!(%id, sequence, octets, from, to, %client, conn, tls, "accepted");
-    }
-
-    fn log_refused(&self, at: &str, reply: &Reply, transaction: Option<&Transaction>) {
-        let octets = transaction.map(Transaction::octets);
-        let from = transaction.map(|open| self.door.addresses.reverse_path(open.reverse_path()));
-        let client = self.peer.client();
-        tracing::info!(conn = self.number, %client, at, %reply, from, octets, "refused");
-    }
-
-    fn log_handshake(&self, error: io::Error) -> io::Error {
-        tracing::info!(conn = self.number, client = %self.peer.client(), %error, "TLS handshake failed");
-        error
     }
 }

@@ -1,7 +1,5 @@
 //! How much of an envelope address the log shows. Bodies and subjects it never shows.
 
-use std::fmt;
-
 use sensor_mail::envelope::Recipient;
 use sensor_mail::{ForwardPath, Mailbox, ReversePath};
 
@@ -29,7 +27,7 @@ impl AddressLog {
 
     /// Recipients as the log shows them, separated by commas: the first few, and how many more.
     #[must_use]
-    pub fn recipients(self, recipients: &[Recipient]) -> impl fmt::Display {
+    pub fn recipients(self, recipients: &[Recipient]) -> String {
         const SHOWN_MAX: usize = 5;
         let shown =
             recipients.iter().take(SHOWN_MAX).filter_map(|recipient| self.forward_path(&recipient.path));

@@ -32,7 +32,8 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Channel<S> {
             return Ok(());
         }
         let mut dropped = 0;
-        let mut buffer = [0; 4096];
+        // Not on the stack: that is part of every connection's task.
+        let mut buffer = vec![0; 4096];
         while dropped < octets_max {
             match self.read(&mut buffer).await? {
                 0 => break,

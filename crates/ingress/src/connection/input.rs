@@ -15,11 +15,24 @@ use crate::buffers::ReadBuffer;
 /// session may leave are carried in place.
 #[derive(Default)]
 pub(super) struct Input {
-    buffer: Option<ReadBuffer>,
+    held: Held,
     unread: Range<usize>,
     carried: [u8; UNREAD_OCTETS_MAX],
     carried_octets: usize,
 }
+
+/// Where the octets are that are not used up.
+#[derive(Default)]
+enum Held {
+    #[default]
+    Nothing,
+    Read(ReadBuffer),
+    Parked(Box<[u8]>),
+}
+
+/// The most that is copied to give a read buffer back: a few commands, such as the QUIT that Postfix sends
+/// with the end of its message.
+const PARKED_OCTETS_MAX: usize = 1024;
 
 impl Input {
     pub(super) fn unread(&self) -> &[u8] {
@@ -28,7 +41,11 @@ impl Input {
 
     /// Octets of the buffer, by the offsets that [`consume`](Self::consume) gave.
     pub(super) fn octets(&self, range: Range<usize>) -> &[u8] {
-        self.buffer.as_ref().map_or(&[], |buffer| &buffer[range])
+        match &self.held {
+            Held::Nothing => &[],
+            Held::Read(buffer) => &buffer[range],
+            Held::Parked(octets) => &octets[range],
+        }
     }
 
     /// Uses octets up; gives the offset of the first of them.
@@ -39,9 +56,9 @@ impl Input {
         start
     }
 
-    /// Gives the buffer back.
+    /// Gives the buffer back; what is unread is carried.
     pub(super) fn release(&mut self) {
-        if self.buffer.is_none() {
+        if matches!(self.held, Held::Nothing) {
             return;
         }
         let mut carried = [0; UNREAD_OCTETS_MAX];
@@ -51,10 +68,14 @@ impl Input {
         *self = Self { carried, carried_octets: octets, ..Self::default() };
     }
 
-    /// Gives the buffer back if nothing in it is needed any more.
-    pub(super) fn release_if_empty(&mut self) {
-        if self.unread.is_empty() {
+    /// Before a wait that may be long: gives the buffer back where little in it is unread.
+    pub(super) fn park(&mut self) {
+        let left = self.unread();
+        if left.is_empty() {
             self.release();
+        } else if matches!(self.held, Held::Read(_)) && left.len() <= PARKED_OCTETS_MAX {
+            let (octets, end) = (Box::from(left), left.len());
+            *self = Self { held: Held::Parked(octets), unread: 0..end, ..Self::default() };
         }
     }
 
@@ -77,7 +98,7 @@ impl Input {
         stream: &mut S,
         context: &mut Context<'_>,
     ) -> Poll<io::Result<usize>> {
-        assert!(self.buffer.is_none(), "input is read when all before it was used up");
+        assert!(matches!(self.held, Held::Nothing), "input is read when all before it was used up");
         let mut buffer = ReadBuffer::take();
         buffer[..self.carried_octets].copy_from_slice(&self.carried[..self.carried_octets]);
         let mut free = ReadBuf::new(&mut buffer[self.carried_octets..]);
@@ -85,7 +106,7 @@ impl Input {
         let read = free.filled().len();
         self.unread = 0..self.carried_octets + read;
         self.carried_octets = 0;
-        self.buffer = Some(buffer);
+        self.held = Held::Read(buffer);
         Poll::Ready(Ok(read))
     }
 }
