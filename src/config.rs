@@ -27,6 +27,7 @@ pub(crate) struct Config {
     pub(crate) state_dir: PathBuf,
     pub(crate) hostname: String,
     pub(crate) node: NodeId,
+    pub(crate) threads: usize,
     pub(crate) smtp: Smtp,
     pub(crate) spool: Spool,
     pub(crate) pipeline: Pipeline,
@@ -102,6 +103,7 @@ impl Config {
         let hostname =
             root.optional(HOSTNAME, &Form::new("a host name", hostname)).unwrap_or_else(own_hostname);
         let node = root.integer(NODE, 0, 0..=NodeId::MAX);
+        let threads = root.integer(THREADS, 0, 0..=1_024);
         let smtp = Smtp::read(&reader.table("smtp", "What is taken by SMTP, and from whom."));
         let spool = Spool::read(&reader.table("spool", "Where accepted mail waits until it is kept."));
         let pipeline = Pipeline::read(&reader.table("pipeline", "What happens to accepted mail."));
@@ -114,6 +116,7 @@ impl Config {
             state_dir,
             hostname,
             node: NodeId::try_from(node).expect("the range is that of node numbers"),
+            threads,
             smtp,
             spool,
             pipeline,
@@ -147,6 +150,12 @@ const NODE: Key = Key::new(
     "The number of this sensor among those behind one name; part of every mail id.",
     Reload::Restart,
 );
+const THREADS: Key = Key::new(
+    "threads",
+    "Threads that serve connections. 0: half of the processors, and at least one; the other half is for\n\
+     the writer of the spool and for the system's own work on network and disk.",
+    Reload::Restart,
+);
 const ARCHIVE_DIRECTORY: Key = Key::new(
     "directory",
     "The directory that mail is kept in, as YYYY/MM/DD/<mail id>.eml and .json (days in UTC).\n\
@@ -161,10 +170,14 @@ const DRAIN_DEADLINE: Key = Key::new(
 
 impl Spool {
     fn read(table: &Table<'_>) -> Self {
-        let segment = Form::new("a size from 64 KiB to 1 GiB, a multiple of 4 KiB", |text| {
+        let segment = Form::new("a size from 64 KiB to 256 MiB, a multiple of 4 KiB", |text| {
             let octets = size(text)?;
-            let fits = (64 << 10..=1 << 30).contains(&octets) && octets.is_multiple_of(4096);
-            if fits { Ok(u32::try_from(octets).expect("at most 1 GiB")) } else { Err("out of range".into()) }
+            let fits = (64 << 10..=256 << 20).contains(&octets) && octets.is_multiple_of(4096);
+            if fits {
+                Ok(u32::try_from(octets).expect("at most 256 MiB"))
+            } else {
+                Err("out of range".into())
+            }
         });
         Self {
             segment: table.read(SEGMENT, &segment, "64 MiB"),

@@ -1,14 +1,15 @@
 //! The log: human lines on a terminal, JSON lines otherwise, on standard error.
 //!
 //! Formatting happens where an event does; writing happens on a thread of its own, so that a reader of the
-//! log that hangs never holds up mail. When the queue between the two is full, lines are dropped, counted,
-//! and the count is logged as soon as there is room again.
+//! log that hangs never holds up mail. Lines wait for at most [`GATHER`] and leave together: waking that
+//! thread for each would cost more than the line. When they wait for more memory than [`WAITING_OCTETS_MAX`],
+//! further ones are dropped, counted, and the count is logged as soon as there is room again.
 
+use std::cell::RefCell;
 use std::io::{self, IsTerminal, Write};
-use std::sync::Arc;
-use std::sync::atomic::{AtomicU64, Ordering};
-use std::sync::mpsc::{self, Receiver, SyncSender, TrySendError};
+use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
 use std::thread::JoinHandle;
+use std::time::Duration;
 
 use tracing_subscriber::EnvFilter;
 use tracing_subscriber::fmt::MakeWriter;
@@ -24,22 +25,24 @@ pub(crate) enum Format {
     Json,
 }
 
-/// Lines that may wait for the reader; some 300 octets each.
-const QUEUE_LINES_MAX: usize = 8 * 1024;
+/// Octets of lines that may wait for the reader; some 300 are one line.
+const WAITING_OCTETS_MAX: usize = 4 << 20;
+
+/// How long lines wait for others to leave with.
+const GATHER: Duration = Duration::from_millis(20);
 
 /// Ends the log when dropped: what was logged by then is written.
 pub(crate) struct LogGuard {
-    queue: Option<Queue>,
+    lines: Arc<Lines>,
     writer: Option<JoinHandle<()>>,
 }
 
 impl Drop for LogGuard {
     fn drop(&mut self) {
-        if let Some(queue) = self.queue.take() {
-            // An empty line is the sign to end: the subscriber's own sender lives as long as the process.
-            let _ = queue.lines.send(Vec::new());
-        }
+        self.lines.waiting().ended = true;
+        self.lines.arrived.notify_one();
         if let Some(writer) = self.writer.take() {
+            // It only ends badly when standard error does, and then there is nobody to tell.
             let _ = writer.join();
         }
     }
@@ -47,16 +50,14 @@ impl Drop for LogGuard {
 
 /// Starts the log of this process. `level` is a directive such as `info` or `info,sensor_spool=debug`.
 pub(crate) fn start(format: Format, level: &str) -> anyhow::Result<LogGuard> {
-    let (lines, received) = mpsc::sync_channel(QUEUE_LINES_MAX);
-    let queue = Queue { lines, dropped: Arc::default() };
-    let dropped = Arc::clone(&queue.dropped);
-    let writer =
-        std::thread::Builder::new().name("log".into()).spawn(move || write_lines(&received, &dropped))?;
+    let lines = Arc::new(Lines::default());
+    let written = Arc::clone(&lines);
+    let thread = std::thread::Builder::new().name("log".into()).spawn(move || written.write_all())?;
     let terminal = io::stderr().is_terminal();
     let builder = tracing_subscriber::fmt()
         .with_env_filter(EnvFilter::try_new(level)?)
         .with_target(false)
-        .with_writer(queue.clone());
+        .with_writer(Writer(Arc::clone(&lines)));
     let human = match format {
         Format::Auto => terminal,
         Format::Human => true,
@@ -67,26 +68,91 @@ pub(crate) fn start(format: Format, level: &str) -> anyhow::Result<LogGuard> {
     } else {
         builder.json().flatten_event(true).with_current_span(false).init();
     }
-    Ok(LogGuard { queue: Some(queue), writer: Some(writer) })
+    Ok(LogGuard { lines, writer: Some(thread) })
 }
 
-#[derive(Clone)]
-struct Queue {
-    lines: SyncSender<Vec<u8>>,
-    dropped: Arc<AtomicU64>,
+/// Lines on their way from events to the thread that writes.
+#[derive(Default)]
+struct Lines {
+    waiting: Mutex<Waiting>,
+    arrived: Condvar,
 }
 
-impl<'a> MakeWriter<'a> for Queue {
-    type Writer = Line<'a>;
+#[derive(Default)]
+struct Waiting {
+    text: Vec<u8>,
+    dropped: u64,
+    ended: bool,
+}
 
-    fn make_writer(&'a self) -> Line<'a> {
-        Line { queue: self, text: Vec::with_capacity(384) }
+impl Lines {
+    fn waiting(&self) -> MutexGuard<'_, Waiting> {
+        self.waiting.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn push(&self, line: &[u8]) {
+        let mut waiting = self.waiting();
+        if waiting.text.len() + line.len() > WAITING_OCTETS_MAX {
+            waiting.dropped += 1;
+            return;
+        }
+        let is_first = waiting.text.is_empty();
+        waiting.text.extend_from_slice(line);
+        drop(waiting);
+        if is_first {
+            self.arrived.notify_one();
+        }
+    }
+
+    fn write_all(&self) {
+        let mut batch = Vec::new();
+        loop {
+            let mut waiting = self.waiting();
+            while waiting.text.is_empty() && !waiting.ended {
+                waiting = self.arrived.wait(waiting).unwrap_or_else(PoisonError::into_inner);
+            }
+            // Only the end of the log is worth less than the whole time to gather.
+            let gathered = self.arrived.wait_timeout_while(waiting, GATHER, |waiting| !waiting.ended);
+            let (mut waiting, _) = gathered.unwrap_or_else(PoisonError::into_inner);
+            let (ended, dropped) = (waiting.ended, std::mem::take(&mut waiting.dropped));
+            std::mem::swap(&mut waiting.text, &mut batch);
+            drop(waiting);
+            if dropped > 0 {
+                batch.extend_from_slice(dropped_line(dropped).as_bytes());
+            }
+            // Where standard error cannot be written there is nobody to tell.
+            let _ = io::stderr().write_all(&batch);
+            batch.clear();
+            if ended {
+                return;
+            }
+        }
     }
 }
 
-/// One event's line; queued when complete.
+fn dropped_line(count: u64) -> String {
+    format!("{{\"level\":\"WARN\",\"message\":\"log lines dropped\",\"count\":{count}}}\n")
+}
+
+thread_local! {
+    /// The line that an event of this thread is being formatted into.
+    static LINE: RefCell<Vec<u8>> = const { RefCell::new(Vec::new()) };
+}
+
+/// What the subscriber holds.
+struct Writer(Arc<Lines>);
+
+impl<'a> MakeWriter<'a> for Writer {
+    type Writer = Line<'a>;
+
+    fn make_writer(&'a self) -> Line<'a> {
+        Line { lines: &self.0, text: LINE.take() }
+    }
+}
+
+/// One event's line; on its way when dropped.
 struct Line<'a> {
-    queue: &'a Queue,
+    lines: &'a Lines,
     text: Vec<u8>,
 }
 
@@ -103,41 +169,39 @@ impl Write for Line<'_> {
 
 impl Drop for Line<'_> {
     fn drop(&mut self) {
-        if self.text.is_empty() {
-            return;
+        if !self.text.is_empty() {
+            self.lines.push(&self.text);
         }
-        match self.queue.lines.try_send(std::mem::take(&mut self.text)) {
-            Ok(()) | Err(TrySendError::Disconnected(_)) => {}
-            Err(TrySendError::Full(_)) => {
-                self.queue.dropped.fetch_add(1, Ordering::Relaxed);
-            }
-        }
+        let mut text = std::mem::take(&mut self.text);
+        text.clear();
+        LINE.set(text);
     }
 }
 
-/// The most that is gathered for one write.
-const WRITE_OCTETS_MAX: usize = 64 * 1024;
+#[cfg(test)]
+mod tests {
+    use super::*;
 
-fn write_lines(received: &Receiver<Vec<u8>>, dropped: &AtomicU64) {
-    let mut batch = Vec::with_capacity(WRITE_OCTETS_MAX);
-    while let Ok(first) = received.recv() {
-        let mut ended = first.is_empty();
-        batch.extend_from_slice(&first);
-        while batch.len() < WRITE_OCTETS_MAX && !ended {
-            let Ok(line) = received.try_recv() else { break };
-            ended = line.is_empty();
-            batch.extend_from_slice(&line);
+    #[test]
+    fn lines_beyond_the_memory_are_dropped_and_counted() {
+        let lines = Lines::default();
+        let line = vec![b'x'; 1 << 20];
+        for _ in 0..7 {
+            lines.push(&line);
         }
-        let lost = dropped.swap(0, Ordering::Relaxed);
-        if lost > 0 {
-            let _ =
-                writeln!(batch, "{{\"level\":\"WARN\",\"message\":\"log lines dropped\",\"count\":{lost}}}");
-        }
-        // Where standard error cannot be written there is nobody to tell.
-        let _ = io::stderr().write_all(&batch);
-        batch.clear();
-        if ended {
-            return;
-        }
+        let waiting = lines.waiting();
+        assert_eq!((waiting.text.len(), waiting.dropped), (WAITING_OCTETS_MAX, 3));
+        assert_eq!(dropped_line(3), "{\"level\":\"WARN\",\"message\":\"log lines dropped\",\"count\":3}\n");
+    }
+
+    #[test]
+    fn a_line_arrives_whole() {
+        let writer = Writer(Arc::default());
+        let mut line = writer.make_writer();
+        line.write_all(b"one ").unwrap();
+        line.write_all(b"line\n").unwrap();
+        drop(line);
+        drop(writer.make_writer());
+        assert_eq!(writer.0.waiting().text, b"one line\n");
     }
 }

@@ -25,11 +25,22 @@ pub(crate) fn run(place: &Place) -> anyhow::Result<ExitCode> {
     // Mail is for its owner and, at most, a group that may read the archive.
     rustix::process::umask(rustix::fs::Mode::WGRP | rustix::fs::Mode::RWXO);
     raise_descriptor_limit(loaded.config.smtp.slots.connections);
-    let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().thread_name("sensor").build()?;
+    let runtime = tokio::runtime::Builder::new_multi_thread()
+        .worker_threads(threads(loaded.config.threads))
+        .thread_name("sensor")
+        .enable_all()
+        .build()?;
     let served = runtime.block_on(serve(loaded));
     // A thread that hangs in a system call must not keep the process from ending.
     runtime.shutdown_background();
     served.map(|()| ExitCode::SUCCESS)
+}
+
+fn threads(configured: usize) -> usize {
+    match configured {
+        0 => std::thread::available_parallelism().map_or(1, |processors| (processors.get() / 2).max(1)),
+        threads => threads,
+    }
 }
 
 async fn serve(loaded: Loaded) -> anyhow::Result<()> {
