@@ -35,6 +35,11 @@ impl Client {
         Ok(Self { reader: BufReader::new(stream) })
     }
 
+    /// The connection, to end it from another thread.
+    pub(crate) fn stream(&self) -> std::io::Result<TcpStream> {
+        self.reader.get_ref().try_clone()
+    }
+
     pub(crate) fn send(&mut self, octets: &[u8]) {
         self.reader.get_mut().write_all(octets).unwrap();
     }

@@ -1,8 +1,8 @@
 //! Many clients that send at the same time, and the account of what each message was answered.
 
 use std::collections::{BTreeMap, BTreeSet};
-use std::io;
-use std::net::SocketAddr;
+use std::io::{self, ErrorKind};
+use std::net::{Shutdown, SocketAddr, TcpStream};
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex};
 use std::thread::JoinHandle;
@@ -37,16 +37,22 @@ pub(crate) struct Load {
 }
 
 struct Shared {
-    address: Mutex<SocketAddr>,
+    route: Mutex<Route>,
     is_over: AtomicBool,
     acknowledged: AtomicUsize,
+}
+
+/// Where the sensor is, and who is connected to it.
+struct Route {
+    address: SocketAddr,
+    connections: Vec<TcpStream>,
 }
 
 impl Load {
     /// Starts `clients`, which send until they have sent `messages_max` each or are told to end.
     pub(crate) fn start(address: SocketAddr, clients: usize, messages_max: usize, seed: u64) -> Self {
         let shared = Arc::new(Shared {
-            address: Mutex::new(address),
+            route: Mutex::new(Route { address, connections: Vec::new() }),
             is_over: AtomicBool::new(false),
             acknowledged: AtomicUsize::new(0),
         });
@@ -59,9 +65,14 @@ impl Load {
         Self { shared, clients }
     }
 
-    /// The sensor has restarted on another port.
+    /// The sensor was killed and has restarted on another port. A connection that the kernel completed while
+    /// the old listener died may get no reset: its client would wait for a greeting as long as it lives.
     pub(crate) fn go_to(&self, address: SocketAddr) {
-        *self.shared.address.lock().unwrap() = address;
+        let mut route = self.shared.route.lock().unwrap();
+        route.address = address;
+        for connection in route.connections.drain(..) {
+            let _ = connection.shutdown(Shutdown::Both);
+        }
     }
 
     /// Messages that were told `250` so far.
@@ -113,16 +124,27 @@ impl Shared {
 
     /// A greeted session; none where nobody listens now.
     fn connect(&self) -> Option<Client> {
-        let address = *self.address.lock().unwrap();
-        let greeted = Client::try_connected(address).and_then(|mut client| {
-            greeted(&mut client)?;
+        let connected = self.try_connect().and_then(|mut client| {
+            greet(&mut client)?;
             Ok(client)
         });
-        greeted.inspect_err(|_| std::thread::sleep(Duration::from_millis(5))).ok()
+        connected
+            .inspect_err(|error| {
+                assert_broken_off(error);
+                std::thread::sleep(Duration::from_millis(5));
+            })
+            .ok()
+    }
+
+    fn try_connect(&self) -> io::Result<Client> {
+        let mut route = self.route.lock().unwrap();
+        let client = Client::try_connected(route.address)?;
+        route.connections.push(client.stream()?);
+        Ok(client)
     }
 }
 
-fn greeted(client: &mut Client) -> io::Result<()> {
+fn greet(client: &mut Client) -> io::Result<()> {
     client.try_reply()?;
     let reply = say(client, "EHLO client.example.com\r\n")?;
     if reply.starts_with("250") { Ok(()) } else { Err(io::Error::other(reply)) }
@@ -134,8 +156,17 @@ fn fate_of(answered: io::Result<String>) -> Fate {
             Some(id) => Fate::Acknowledged(id.to_owned()),
             None => Fate::Refused(reply),
         },
-        Err(_) => Fate::Unknown,
+        Err(error) => {
+            assert_broken_off(&error);
+            Fate::Unknown
+        }
     }
+}
+
+/// A connection may end; a sensor that is alive and does not answer is a failure.
+#[track_caller]
+fn assert_broken_off(error: &io::Error) {
+    assert!(!matches!(error.kind(), ErrorKind::WouldBlock | ErrorKind::TimedOut), "no answer: {error}");
 }
 
 fn say(client: &mut Client, line: &str) -> io::Result<String> {

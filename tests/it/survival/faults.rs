@@ -39,7 +39,10 @@ fn failing_storage_refuses_for_now_leaves_no_ghost_and_is_recovered_from() {
         sent.push(send_until_taken(sensor.address, b"Subject: after the failure\r\n\r\n"));
         assert!(sent.iter().any(|sent| matches!(sent.fate, Fate::Refused(_))), "{injection}: nothing failed");
         assert!(!failures(&home).is_empty(), "{injection}: no error is logged");
-        assert_eq!(counted(&home.spooled()), acknowledged(&sent), "{injection}");
+        let (counted, acknowledged) = (counted(&home.spooled()), acknowledged(&sent));
+        let ghosts: Vec<_> = counted.difference(&acknowledged).collect();
+        let lost: Vec<_> = acknowledged.difference(&counted).collect();
+        assert!(ghosts.is_empty() && lost.is_empty(), "{injection}: ghosts {ghosts:?}, lost {lost:?}");
         sensor.kill();
         home.reconfigure("paused = true", "paused = false");
         let sensor = home.start();
