@@ -122,5 +122,5 @@ pub(crate) fn is_in_memory(directory: &Path) -> bool {
     const TMPFS_MAGIC: i64 = 0x0102_1994;
     let existing = directory.ancestors().find(|ancestor| ancestor.exists());
     let status = existing.and_then(|existing| rustix::fs::statfs(existing).ok());
-    status.is_some_and(|status| i64::from(status.f_type) == TMPFS_MAGIC)
+    status.is_some_and(|status| status.f_type == TMPFS_MAGIC)
 }

@@ -265,12 +265,11 @@ fn settle_blame(outcome: Result<(), KeepError>) -> Result<Result<(), KeepError>,
         Err(KeepError::Refused(error) | KeepError::Content(ContentError::Sink(error))) => error,
         other => return Ok(other),
     };
-    match error.kind() {
-        io::ErrorKind::IsADirectory | io::ErrorKind::AlreadyExists | io::ErrorKind::DirectoryNotEmpty => {
-            Ok(Err(KeepError::Refused(error)))
-        }
-        _ => Err(store("writing mail")(error)),
-    }
+    let of_one_name = matches!(
+        error.kind(),
+        io::ErrorKind::IsADirectory | io::ErrorKind::AlreadyExists | io::ErrorKind::DirectoryNotEmpty
+    );
+    if of_one_name { Ok(Err(KeepError::Refused(error))) } else { Err(store("writing mail")(error)) }
 }
 
 /// Writes a file from its begin to its end.

@@ -57,8 +57,8 @@ impl Ledger {
     }
 
     /// Everything that was said and found, to compare two runs of a seed.
-    pub(super) fn transcript(&self) -> (&[String], &Status, &[(Record, Vec<u8>)]) {
-        (&self.transcript, &self.status, &self.archived)
+    pub(super) fn transcript(&self) -> String {
+        format!("{:?}\n{:?}\n{:?}", self.transcript, self.status, self.archived)
     }
 
     /// The promise of the product.
