@@ -1,5 +1,7 @@
 //! The driver between a client on an in-memory stream and a spool on a simulated disk, by a paused clock.
 
+#![expect(clippy::unwrap_used, reason = "a test fails by panicking")]
+
 mod house;
 
 use std::time::Duration;
