@@ -11,6 +11,9 @@ pub mod admission;
 pub mod description;
 
 pub mod envelope;
+#[cfg(feature = "fixture")]
+#[doc(hidden)]
+pub mod fixture;
 mod id;
 
 pub use address::{AddressError, DomainRef, ForwardPath, Mailbox, ReversePath};

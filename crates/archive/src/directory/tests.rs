@@ -1,7 +1,5 @@
-use sensor_mail::envelope::{
-    LineEndings, Origin, Protocol, Provenance, Recipient, SmtpOrigin, Tenant, Transfer,
-};
-use sensor_mail::{Envelope, ForwardPath, MailIds, NodeId, ReversePath};
+use sensor_mail::fixture::envelope;
+use sensor_mail::{MailIds, NodeId};
 use sensor_spool::disk::{Faults, SimDisk};
 use sensor_spool::{Options, RealDisk, Runner, Spool};
 
@@ -11,36 +9,6 @@ const MESSAGES: [&[u8]; 4] = [b"Subject: one\r\n\r\nfirst\r\n", b"", b"\0\r\n.\r
 
 fn sha256(message: &[u8]) -> Sha256 {
     Sha256(digest::digest(&digest::SHA256, message).as_ref().try_into().unwrap())
-}
-
-fn envelope(id: MailId, message: &[u8]) -> Envelope {
-    Envelope {
-        id,
-        tenant: Tenant::default(),
-        node: NodeId::default(),
-        arrival: "2026-11-22T10:00:00Z".parse().unwrap(),
-        origin: Origin::Smtp(SmtpOrigin {
-            listener: "relay".into(),
-            connection: 1,
-            client: "192.0.2.1".parse().unwrap(),
-            port: 4000,
-            helo: None,
-            protocol: Protocol::Esmtp,
-            tls: None,
-            transfer: Transfer::Bdat,
-        }),
-        reverse_path: ReversePath::Null,
-        mail_parameters: vec![],
-        recipients: vec![Recipient {
-            path: ForwardPath::parse("bob@example.com").unwrap(),
-            parameters: vec![],
-            provenance: Provenance::Envelope,
-            unscanned: false,
-        }],
-        octets: message.len() as u64,
-        sha256: sha256(message),
-        line_endings: LineEndings::default(),
-    }
 }
 
 /// The messages as a worker has them in hand, accepted at one second before midnight and at midnight.
@@ -57,7 +25,7 @@ fn specimens() -> Vec<Specimen> {
             let mut draft = spool.draft().unwrap();
             draft.write(message).await.unwrap();
             let id = ids.next(if number < 2 { midnight - 1_000 } else { midnight });
-            draft.commit(&envelope(id, message)).await.unwrap();
+            draft.commit(&envelope(id, message.len() as u64, sha256(message))).await.unwrap();
         }
         let leases = spool.lease(MESSAGES.len()).await.unwrap();
         leases.iter().map(|lease| Specimen::examine(lease).unwrap()).collect()

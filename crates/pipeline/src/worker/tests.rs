@@ -3,10 +3,8 @@ use std::io;
 use std::sync::Mutex;
 
 use aws_lc_rs::digest;
-use sensor_mail::envelope::{
-    LineEndings, Origin, Protocol, Provenance, Recipient, SmtpOrigin, Tenant, Transfer,
-};
-use sensor_mail::{ForwardPath, MailId, MailIds, NodeId, ReversePath, Sha256};
+use sensor_mail::fixture::envelope;
+use sensor_mail::{MailId, MailIds, NodeId, Sha256};
 use sensor_spool::disk::SimDisk;
 use sensor_spool::{Clock, ReadOnly, Runner, Standing};
 
@@ -116,37 +114,6 @@ impl Ground {
 
 fn sha256(message: &[u8]) -> Sha256 {
     Sha256(digest::digest(&digest::SHA256, message).as_ref().try_into().unwrap())
-}
-
-fn envelope(id: MailId, octets: u64, sha256: Sha256) -> Envelope {
-    let path = ForwardPath::parse("bob@example.com").unwrap();
-    Envelope {
-        id,
-        tenant: Tenant::default(),
-        node: NodeId::default(),
-        arrival: "2026-11-22T10:00:00Z".parse().unwrap(),
-        origin: Origin::Smtp(SmtpOrigin {
-            listener: "relay".into(),
-            connection: 1,
-            client: "192.0.2.1".parse().unwrap(),
-            port: 4000,
-            helo: None,
-            protocol: Protocol::Smtp,
-            tls: None,
-            transfer: Transfer::Data,
-        }),
-        reverse_path: ReversePath::Null,
-        mail_parameters: vec![],
-        recipients: vec![Recipient {
-            path,
-            parameters: vec![],
-            provenance: Provenance::Envelope,
-            unscanned: false,
-        }],
-        octets,
-        sha256,
-        line_endings: LineEndings::default(),
-    }
 }
 
 #[tokio::test(start_paused = true)]
