@@ -14,6 +14,10 @@ use tokio_util::task::TaskTracker;
 use sensor_mail::Envelope;
 use sensor_spool::Spool;
 
+/// How long behind the deadline the files in hand and the last commits may take. What is not done by then
+/// is done after the next start, as after a kill.
+const STORAGE_TIME_MAX: Duration = Duration::from_secs(10);
+
 /// The signals that end the sensor. SIGHUP is heard and changes nothing yet.
 pub(crate) struct Signals {
     terminate: Signal,
@@ -52,6 +56,8 @@ pub(crate) struct Running {
     pub(crate) sessions: TaskTracker,
     pub(crate) slots: Arc<Slots>,
     pub(crate) working: CancellationToken,
+    /// Cancelled when the pipeline has ended: before `working` is, because the spool has.
+    pub(crate) broken: CancellationToken,
     pub(crate) pipeline: JoinHandle<()>,
     pub(crate) spool: Spool<Envelope>,
 }
@@ -69,11 +75,16 @@ impl Running {
             tracing::warn!(connections = self.slots.open(), "drain deadline: connections are cut");
         }
         self.working.cancel();
-        // A group in hand is finished even then: it has at most as many files as a group, and syncs.
-        if let Err(error) = self.pipeline.await {
-            tracing::error!(%error, "the pipeline ended badly; its mail is in the spool");
+        // A group in hand is finished even then, unless the storage hangs.
+        let ended = async {
+            if let Err(error) = self.pipeline.await {
+                tracing::error!(%error, "the pipeline ended badly; its mail is in the spool");
+            }
+            self.spool.shut_down().await;
+        };
+        if timeout_at(deadline + STORAGE_TIME_MAX, ended).await.is_err() {
+            tracing::error!(after = ?STORAGE_TIME_MAX, "the storage hangs: left as after a kill");
         }
-        self.spool.shut_down().await;
         let status = self.spool.status();
         tracing::info!(
             accepted = status.accepted,

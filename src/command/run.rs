@@ -27,8 +27,10 @@ pub(crate) fn run(place: &Place) -> anyhow::Result<ExitCode> {
     rustix::process::umask(rustix::fs::Mode::WGRP | rustix::fs::Mode::RWXO);
     raise_descriptor_limit(loaded.config.smtp.slots.connections);
     let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().thread_name("sensor").build()?;
-    runtime.block_on(serve(loaded))?;
-    Ok(ExitCode::SUCCESS)
+    let served = runtime.block_on(serve(loaded));
+    // What still hangs in a system call is not waited for.
+    runtime.shutdown_background();
+    served.map(|()| ExitCode::SUCCESS)
 }
 
 async fn serve(loaded: Loaded) -> anyhow::Result<()> {
@@ -39,8 +41,20 @@ async fn serve(loaded: Loaded) -> anyhow::Result<()> {
     log_recovery(&node.recovery, &node.spool.status());
     about.print(&node)?;
     let running = start(node);
-    signals.end().await;
-    running.drain(deadline).await;
+    let broken = tokio::select! {
+        biased;
+        () = signals.end() => false,
+        () = running.broken.cancelled() => true,
+    };
+    if broken {
+        tracing::error!("the spool ended by itself: the sensor goes down, so that it is started again");
+    }
+    tokio::select! {
+        biased;
+        () = signals.end() => tracing::warn!("told twice: connections are cut, what is in work is left"),
+        () = running.drain(deadline) => {}
+    }
+    anyhow::ensure!(!broken, "the spool ended by itself; what was accepted is on its disk");
     Ok(())
 }
 
@@ -53,9 +67,14 @@ fn start(node: Node) -> Running {
         let door = Arc::clone(&node.door);
         sessions.spawn(listener.run(door, seen.clone(), sessions.clone(), accepting.clone()));
     }
-    let pipeline = tokio::spawn(node.pipeline.run(working.clone()));
+    let broken = CancellationToken::new();
+    let (work, ended) = (node.pipeline.run(working.clone()), broken.clone().drop_guard());
+    let pipeline = tokio::spawn(async move {
+        let _ended = ended;
+        work.await;
+    });
     let slots = Arc::clone(&node.door.slots);
-    Running { accepting, phase, sessions, slots, working, pipeline, spool: node.spool }
+    Running { accepting, phase, sessions, slots, working, broken, pipeline, spool: node.spool }
 }
 
 /// What is said at the start; taken from the configuration before it is used up.
