@@ -42,7 +42,7 @@ fn print(write: impl FnOnce(&mut dyn Write) -> io::Result<()>) -> anyhow::Result
 
 /// A text of a stranger as one line of a terminal: no control characters, no reordering of what follows.
 fn one_line(text: &str, characters_max: usize) -> String {
-    let visible = |c: char| if c.is_control() || is_bidi(c) { '\u{fffd}' } else { c };
+    let visible = |c: char| if moves_text(c) { '\u{fffd}' } else { c };
     let mut line: String = text.chars().take(characters_max).map(visible).collect();
     if text.chars().nth(characters_max).is_some() {
         line.pop();
@@ -51,7 +51,41 @@ fn one_line(text: &str, characters_max: usize) -> String {
     line
 }
 
-/// Unicode's explicit directional formatting characters (UAX 9 section 2).
-fn is_bidi(c: char) -> bool {
-    matches!(c, '\u{61c}' | '\u{200e}' | '\u{200f}' | '\u{202a}'..='\u{202e}' | '\u{2066}'..='\u{2069}')
+/// JSON with what moves a terminal's text escaped: JSON itself lets some of it stand. Such a character can
+/// only be in a string, where its escape means the same; but for the ends of the lines.
+fn harmless(json: &str) -> String {
+    let mut shown = String::with_capacity(json.len());
+    for c in json.chars() {
+        if c != '\n' && moves_text(c) {
+            shown += &format!("\\u{:04x}", u32::from(c));
+        } else {
+            shown.push(c);
+        }
+    }
+    shown
+}
+
+/// Control characters, separators of lines, and Unicode's explicit directional formatting characters (UAX 9
+/// section 2). All are in the basic plane.
+fn moves_text(c: char) -> bool {
+    c.is_control()
+        || matches!(c, '\u{61c}' | '\u{200e}' | '\u{200f}' | '\u{2028}'..='\u{202e}' | '\u{2066}'..='\u{2069}')
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_text_of_a_stranger_does_nothing_to_a_terminal() {
+        const HOSTILE: &str = "a\u{1b}]0;x\u{7}\u{9b}2J\u{202e}\u{2028}b\nc\u{7f}";
+        assert_eq!(one_line(HOSTILE, 99).chars().filter(|&c| c == '\u{fffd}').count(), 7);
+        assert_eq!(one_line("12345", 4), "123\u{2026}");
+        let json = serde_json::json!({ "subject": HOSTILE });
+        for written in [json.to_string(), format!("{json:#}")] {
+            let shown = harmless(&written);
+            assert!(!shown.chars().any(|c| c != '\n' && moves_text(c)), "{shown:?}");
+            assert_eq!(serde_json::from_str::<serde_json::Value>(&shown).unwrap(), json);
+        }
+    }
 }

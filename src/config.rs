@@ -73,20 +73,41 @@ pub(crate) struct Loaded {
 /// # Errors
 /// When the file cannot be read, or every fault in it.
 pub(crate) fn load(place: &Place) -> anyhow::Result<Result<Loaded, Faults>> {
-    let file = place.config.clone().or_else(|| Some(PathBuf::from(SYSTEM_FILE)).filter(|file| file.exists()));
+    let file = match &place.config {
+        Some(file) => Some(file.clone()),
+        None => system_file()?,
+    };
     let mut sources = Vec::new();
     if let Some(file) = &file {
         let text = std::fs::read(file).with_context(|| format!("cannot read {}", file.display()))?;
         sources.push(Source::file(&file.display().to_string(), text));
     }
-    sources.extend(Source::environment("MAILSENSOR", std::env::vars()));
+    sources.extend(Source::environment("MAILSENSOR", environment()));
     if let Some(directory) = &place.state_dir {
-        sources
-            .push(Source::file("--state-dir", format!("state_dir = {:?}", directory.display().to_string())));
+        sources.push(Source::file("--state-dir", format!("state_dir = {}", quoted(directory)?)));
     }
     let reader = Reader::new(sources);
     let config = Config::read(&reader);
     Ok(reader.finish().map(|shown| Loaded { config, shown, file }))
+}
+
+/// A file that is there and must not be looked at is not passed over: the defaults would be another sensor.
+fn system_file() -> anyhow::Result<Option<PathBuf>> {
+    let file = PathBuf::from(SYSTEM_FILE);
+    let exists = file.try_exists().with_context(|| format!("cannot look at {SYSTEM_FILE}"))?;
+    Ok(exists.then_some(file))
+}
+
+/// The environment as text; a name that is none is not ours.
+fn environment() -> impl Iterator<Item = (String, String)> {
+    std::env::vars_os()
+        .filter_map(|(name, value)| Some((name.into_string().ok()?, value.to_string_lossy().into_owned())))
+}
+
+/// A path as a string of TOML, which takes what JSON writes.
+fn quoted(path: &Path) -> anyhow::Result<String> {
+    let text = path.to_str().with_context(|| format!("{} is not UTF-8", path.display()))?;
+    Ok(serde_json::Value::from(text).to_string())
 }
 
 /// The commented configuration of all defaults.
@@ -230,7 +251,7 @@ const WORKERS: Key = Key::new("workers", "Groups of messages that are kept at a 
 const GROUP: Key = Key::new(
     "group",
     "The most messages that are kept together, with one round of syncs.\n\
-     One costs at most 64 KiB of memory.",
+     One costs what it needs of memory, at most some 400 KiB.",
     Reload::Restart,
 );
 

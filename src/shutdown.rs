@@ -7,12 +7,16 @@ use sensor_ingress::{Phase, Slots};
 use tokio::signal::unix::{Signal, SignalKind, signal};
 use tokio::sync::watch;
 use tokio::task::JoinHandle;
-use tokio::time::{Instant, timeout, timeout_at};
+use tokio::time::{Instant, timeout_at};
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
 use sensor_mail::Envelope;
 use sensor_spool::Spool;
+
+/// How long behind the deadline the files in hand and the last commits may take. What is not done by then
+/// is done after the next start, as after a kill.
+const STORAGE_TIME_MAX: Duration = Duration::from_secs(10);
 
 /// The signals that end the sensor. SIGHUP is heard and changes nothing yet.
 pub(crate) struct Signals {
@@ -45,9 +49,6 @@ impl Signals {
     }
 }
 
-/// How long the pipeline, and then the spool, may take to end what they have in hand.
-const STEP_TIME_MAX: Duration = Duration::from_secs(5);
-
 /// What runs, and how each part is told to end.
 pub(crate) struct Running {
     pub(crate) accepting: CancellationToken,
@@ -55,6 +56,8 @@ pub(crate) struct Running {
     pub(crate) sessions: TaskTracker,
     pub(crate) slots: Arc<Slots>,
     pub(crate) working: CancellationToken,
+    /// Cancelled when the pipeline has ended: before `working` is, because the spool has.
+    pub(crate) broken: CancellationToken,
     pub(crate) pipeline: JoinHandle<()>,
     pub(crate) spool: Spool<Envelope>,
 }
@@ -72,14 +75,15 @@ impl Running {
             tracing::warn!(connections = self.slots.open(), "drain deadline: connections are cut");
         }
         self.working.cancel();
-        // A group in hand is finished, unless the storage does not answer any more.
-        match timeout(STEP_TIME_MAX, self.pipeline).await {
-            Ok(Ok(())) => {}
-            Ok(Err(error)) => tracing::error!(%error, "the pipeline ended badly; its mail is in the spool"),
-            Err(_) => tracing::error!("the storage does not answer: mail in work stays in the spool"),
-        }
-        if timeout(STEP_TIME_MAX, self.spool.shut_down()).await.is_err() {
-            tracing::error!("the storage does not answer: the spool is left as it is, which is safe");
+        // A group in hand is finished even then, unless the storage hangs.
+        let ended = async {
+            if let Err(error) = self.pipeline.await {
+                tracing::error!(%error, "the pipeline ended badly; its mail is in the spool");
+            }
+            self.spool.shut_down().await;
+        };
+        if timeout_at(deadline + STORAGE_TIME_MAX, ended).await.is_err() {
+            tracing::error!(after = ?STORAGE_TIME_MAX, "the storage hangs: left as after a kill");
         }
         let status = self.spool.status();
         tracing::info!(

@@ -6,13 +6,13 @@ use std::sync::Arc;
 
 use anyhow::{Context, bail};
 use jiff::civil::Date;
-use sensor_archive::DirectoryArchive;
+use sensor_archive::{DirectoryArchive, Kept};
 use sensor_mail::{Envelope, MailId};
 use sensor_pipeline::Record;
-use sensor_spool::RealDisk;
+use sensor_spool::{Body, RealDisk};
 
 use super::spool::{self, write_body};
-use super::{configured, one_line, print};
+use super::{configured, harmless, one_line, print};
 use crate::cli::{MessageCommand, Place};
 use crate::config::Config;
 
@@ -38,7 +38,10 @@ fn archive(config: &Config) -> anyhow::Result<Option<DirectoryArchive>> {
 }
 
 fn list(config: &Config, limit: usize, day: Option<Date>, json: bool) -> anyhow::Result<ExitCode> {
-    let Some(archive) = archive(config)? else { return Ok(ExitCode::SUCCESS) };
+    let Some(archive) = archive(config)? else {
+        eprintln!("there is no archive in {} yet", config.archive_dir.display());
+        return Ok(ExitCode::SUCCESS);
+    };
     let days = match day {
         Some(day) => vec![day],
         None => archive.days()?,
@@ -79,35 +82,58 @@ fn line(record: &Record) -> String {
 }
 
 fn json_line(record: &Record) -> io::Result<String> {
-    serde_json::to_string(record).map_err(io::Error::other)
+    Ok(harmless(&serde_json::to_string(record).map_err(io::Error::other)?))
+}
+
+/// Where a message was found.
+enum Found {
+    Kept(Box<Kept>),
+    Spooled(Box<Envelope>, Body),
+}
+
+/// Looks for a message where it is in the end, then where it comes from, then once more where it is in the
+/// end: it may have gone from the one to the other between two looks.
+fn find(config: &Config, id: MailId) -> anyhow::Result<Found> {
+    if let Some(kept) = kept(config, id)? {
+        return Ok(Found::Kept(kept));
+    }
+    if let Some(spool) = spool::open(config)?
+        && let Some((summary, body)) = spool::find(&spool, id)?
+    {
+        return Ok(Found::Spooled(Box::new(summary.header), body));
+    }
+    match kept(config, id)? {
+        Some(kept) => Ok(Found::Kept(kept)),
+        None => bail!(
+            "{id} is neither in {} nor in {}",
+            config.archive_dir.display(),
+            config.spool_dir().display()
+        ),
+    }
+}
+
+fn kept(config: &Config, id: MailId) -> anyhow::Result<Option<Box<Kept>>> {
+    let Some(archive) = archive(config)? else { return Ok(None) };
+    Ok(archive.find(id)?.map(Box::new))
 }
 
 fn show(config: &Config, id: MailId) -> anyhow::Result<ExitCode> {
-    if let Some(archive) = archive(config)?
-        && let Some(kept) = archive.find(id)?
-    {
-        let shown = serde_json::to_string_pretty(&kept.record)?;
-        return print(|out| writeln!(out, "{shown}"));
-    }
-    let Some(spool) = spool::open(config)? else { bail!(not_found(config, id)) };
-    let Some((summary, _)) = spool::find(&spool, id)? else { bail!(not_found(config, id)) };
-    eprintln!("not kept yet: this is its envelope in the spool");
-    let shown = serde_json::to_string_pretty(&summary.header)?;
-    print(|out| writeln!(out, "{shown}"))
+    let shown = match find(config, id)? {
+        Found::Kept(kept) => serde_json::to_string_pretty(&kept.record)?,
+        Found::Spooled(envelope, _) => {
+            eprintln!("not kept yet: this is its envelope in the spool");
+            serde_json::to_string_pretty(&envelope)?
+        }
+    };
+    print(|out| writeln!(out, "{}", harmless(&shown)))
 }
 
 fn cat(config: &Config, id: MailId) -> anyhow::Result<ExitCode> {
-    if let Some(archive) = archive(config)?
-        && let Some(kept) = archive.find(id)?
-    {
-        kept.verify()?;
-        return print(|out| kept.write_to(out));
+    match find(config, id)? {
+        Found::Kept(kept) => {
+            kept.verify()?;
+            print(|out| kept.write_to(out))
+        }
+        Found::Spooled(_, body) => print(|out| write_body(&body, out)),
     }
-    let Some(spool) = spool::open(config)? else { bail!(not_found(config, id)) };
-    let Some((_, body)) = spool::find(&spool, id)? else { bail!(not_found(config, id)) };
-    print(|out| write_body(&body, out))
-}
-
-fn not_found(config: &Config, id: MailId) -> String {
-    format!("{id} is neither in {} nor in {}", config.archive_dir.display(), config.spool_dir().display())
 }

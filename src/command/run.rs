@@ -50,8 +50,20 @@ async fn serve(loaded: Loaded) -> anyhow::Result<()> {
     let node = assemble(loaded.config)?;
     about.print(&node)?;
     let running = start(node);
-    signals.end().await;
-    running.drain(deadline).await;
+    let broken = tokio::select! {
+        biased;
+        () = signals.end() => false,
+        () = running.broken.cancelled() => true,
+    };
+    if broken {
+        tracing::error!("the spool ended by itself: the sensor goes down, so that it is started again");
+    }
+    tokio::select! {
+        biased;
+        () = signals.end() => tracing::warn!("told twice: connections are cut, what is in work is left"),
+        () = running.drain(deadline) => {}
+    }
+    anyhow::ensure!(!broken, "the spool ended by itself; what was accepted is on its disk");
     Ok(())
 }
 
@@ -64,9 +76,14 @@ fn start(node: Node) -> Running {
         let door = Arc::clone(&node.door);
         sessions.spawn(listener.run(door, seen.clone(), sessions.clone(), accepting.clone()));
     }
-    let pipeline = tokio::spawn(node.pipeline.run(working.clone()));
+    let broken = CancellationToken::new();
+    let (work, ended) = (node.pipeline.run(working.clone()), broken.clone().drop_guard());
+    let pipeline = tokio::spawn(async move {
+        let _ended = ended;
+        work.await;
+    });
     let slots = Arc::clone(&node.door.slots);
-    Running { accepting, phase, sessions, slots, working, pipeline, spool: node.spool }
+    Running { accepting, phase, sessions, slots, working, broken, pipeline, spool: node.spool }
 }
 
 /// What is said at the start; taken from the configuration before it is used up.

@@ -9,7 +9,7 @@ use sensor_mail::{Envelope, MailId};
 use sensor_spool::{Body, ReadOnly, RealDisk, Standing, Summary};
 use serde_json::json;
 
-use super::{configured, one_line, print};
+use super::{configured, harmless, one_line, print};
 use crate::cli::{Place, SpoolCommand};
 use crate::config::Config;
 
@@ -24,7 +24,7 @@ pub(crate) fn spool(place: &Place, command: &SpoolCommand) -> anyhow::Result<Exi
         SpoolCommand::Ls { json } => list(&spool, *json),
         SpoolCommand::Show { id } => {
             let (summary, _) = find(&spool, *id)?.with_context(|| format!("{id} is not in the spool"))?;
-            print(|out| writeln!(out, "{:#}", shown(&summary)))
+            print(|out| writeln!(out, "{}", harmless(&format!("{:#}", shown(&summary)))))
         }
         SpoolCommand::Export { id } => {
             let (_, body) = find(&spool, *id)?.with_context(|| format!("{id} is not in the spool"))?;
@@ -72,7 +72,7 @@ fn list(spool: &ReadOnly<Envelope>, json: bool) -> anyhow::Result<ExitCode> {
     let printed = print(|out| {
         for entry in spool.list() {
             match entry {
-                Ok(entry) if json => writeln!(out, "{}", shown(&entry))?,
+                Ok(entry) if json => writeln!(out, "{}", harmless(&shown(&entry).to_string()))?,
                 Ok(entry) => writeln!(out, "{}", line(&entry))?,
                 Err(_) => unreadable += 1,
             }

@@ -46,8 +46,10 @@ pub enum ReadError {
         source: RecordError,
     },
     /// The file holds other bytes than those that were accepted.
-    #[error("the file has SHA-256 {found}, but {accepted} was accepted")]
+    #[error("{path}: altered since it was kept: it has SHA-256 {found}, but {accepted} was accepted")]
     Altered {
+        /// The file, relative to the archive.
+        path: PathBuf,
         /// The digest taken at acceptance.
         accepted: Sha256,
         /// The digest of the file.
@@ -115,7 +117,10 @@ impl DirectoryArchive {
 
     fn list(&self, directory: &Path) -> Result<Vec<String>, ReadError> {
         match self.disk.list(directory) {
-            Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(Vec::new()),
+            // Somebody's file with the name of a year holds no mail.
+            Err(error) if matches!(error.kind(), io::ErrorKind::NotFound | io::ErrorKind::NotADirectory) => {
+                Ok(Vec::new())
+            }
             listed => listed.map_err(|source| ReadError::File { path: directory.to_owned(), source }),
         }
     }
@@ -140,10 +145,14 @@ impl Kept {
             digest.update(octets);
             Ok(())
         })
-        .map_err(|source| self.unreadable(source))?;
+        .map_err(|source| ReadError::File { path: self.path(), source })?;
         let found = Sha256(digest.finish().as_ref().try_into().expect("a SHA-256 digest has 32 octets"));
         let accepted = self.record.envelope.sha256;
-        if found == accepted { Ok(()) } else { Err(ReadError::Altered { accepted, found }) }
+        if found == accepted {
+            Ok(())
+        } else {
+            Err(ReadError::Altered { path: self.path(), accepted, found })
+        }
     }
 
     /// Writes the message's bytes to `sink`.
@@ -167,10 +176,9 @@ impl Kept {
         }
     }
 
-    fn unreadable(&self, source: io::Error) -> ReadError {
+    fn path(&self) -> PathBuf {
         let id = self.record.envelope.id;
-        let path = layout::directory_of(layout::day_of(id)).join(layout::name(id, MESSAGE));
-        ReadError::File { path, source }
+        layout::directory_of(layout::day_of(id)).join(layout::name(id, MESSAGE))
     }
 }
 
@@ -265,11 +273,15 @@ fn settle_blame(outcome: Result<(), KeepError>) -> Result<Result<(), KeepError>,
         Err(KeepError::Refused(error) | KeepError::Content(ContentError::Sink(error))) => error,
         other => return Ok(other),
     };
-    let of_one_name = matches!(
+    let of_one = matches!(
         error.kind(),
-        io::ErrorKind::IsADirectory | io::ErrorKind::AlreadyExists | io::ErrorKind::DirectoryNotEmpty
+        io::ErrorKind::IsADirectory
+            | io::ErrorKind::AlreadyExists
+            | io::ErrorKind::DirectoryNotEmpty
+            // More than the file system, or ulimit -f, lets a file have.
+            | io::ErrorKind::FileTooLarge
     );
-    if of_one_name { Ok(Err(KeepError::Refused(error))) } else { Err(store("writing mail")(error)) }
+    if of_one { Ok(Err(KeepError::Refused(error))) } else { Err(store("writing mail")(error)) }
 }
 
 /// Writes a file from its begin to its end.

@@ -55,11 +55,24 @@ pub struct Listener {
 
 /// A listener cannot be had.
 #[derive(Debug, thiserror::Error)]
-#[error("listener {name}: cannot listen on {address}: {source}")]
+#[error("listener {name}: cannot listen on {address}: {source}{}", remedy(source))]
 pub struct BindError {
     name: String,
     address: SocketAddr,
     source: io::Error,
+}
+
+/// What the operator can do about it.
+fn remedy(error: &io::Error) -> &'static str {
+    if error.kind() == io::ErrorKind::PermissionDenied {
+        "; a port below 1024 needs root or CAP_NET_BIND_SERVICE"
+    } else if error.kind() == io::ErrorKind::AddrInUse {
+        "; another program listens there, perhaps a mail server or another sensor (ss -ltnp shows it)"
+    } else if error.kind() == io::ErrorKind::AddrNotAvailable {
+        "; no interface of this host has that address"
+    } else {
+        ""
+    }
 }
 
 impl Listener {

@@ -16,6 +16,10 @@ use serde::{Deserialize, Serialize};
 /// largest blocks seen in practice.
 pub const HEADER_OCTETS_MAX: usize = 1 << 20;
 
+/// The most that is described of one field, in octets; a person of an address list counts with the room it
+/// takes in memory. Some 400 addresses; hundreds of messages are in memory at a time.
+pub const VALUE_OCTETS_MAX: usize = 32 * 1024;
+
 /// The header fields that a person looks for, decoded for display.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Description {
@@ -81,6 +85,8 @@ pub enum Defect {
     FieldRepeated,
     /// A From, Date or Message-ID field whose value could not be read.
     ValueUnreadable,
+    /// A value longer than [`VALUE_OCTETS_MAX`]; the rest is not described.
+    ValueCut,
     /// Decoding the values failed altogether.
     DecoderFailed,
 }
@@ -109,44 +115,89 @@ impl Description {
     /// Fills in the fields of `block`; of a field that is repeated the first one counts.
     fn decode(&mut self, block: &[u8]) -> Vec<Defect> {
         let mut defects = Vec::new();
-        let mut seen = Vec::with_capacity(6);
+        let mut seen = [false; ONCE.len()];
         let message = DECODER.parse_headers(block);
         for header in message.iter().flat_map(|message| message.headers()) {
-            if seen.contains(&header.name()) {
+            let Some(known) = ONCE.iter().position(|name| *name == header.name) else { continue };
+            if std::mem::replace(&mut seen[known], true) {
                 defects.push(Defect::FieldRepeated);
-                continue;
-            }
-            seen.push(header.name());
-            if !self.set(&header.name, &header.value) {
-                defects.push(Defect::ValueUnreadable);
+            } else {
+                defects.extend(self.set(&header.name, &header.value));
             }
         }
-        defects.extend((!seen.contains(&"From")).then_some(Defect::FromMissing));
-        defects.extend((!seen.contains(&"Date")).then_some(Defect::DateMissing));
+        let missing = |name: &HeaderName<'_>| !ONCE.iter().zip(seen).any(|(once, seen)| seen && once == name);
+        defects.extend(missing(&HeaderName::From).then_some(Defect::FromMissing));
+        defects.extend(missing(&HeaderName::Date).then_some(Defect::DateMissing));
         defects
     }
 
-    /// Takes one field over; false when a value that must have a form has not got it.
+    /// Takes one field over; says what is wrong with its value.
     #[expect(
         clippy::wildcard_enum_match_arm,
         reason = "the enum is the decoder's: the other fields are ignored"
     )]
-    fn set(&mut self, name: &HeaderName<'_>, value: &HeaderValue<'_>) -> bool {
+    fn set(&mut self, name: &HeaderName<'_>, value: &HeaderValue<'_>) -> Option<Defect> {
+        let mut room = Room { octets: VALUE_OCTETS_MAX, cut: false };
         match name {
-            HeaderName::From => self.from = people(value),
-            HeaderName::To => self.to = people(value),
-            HeaderName::Cc => self.cc = people(value),
-            HeaderName::Subject => self.subject = text(value),
-            HeaderName::MessageId => self.message_id = text(value),
+            HeaderName::From => self.from = people(value, &mut room),
+            HeaderName::To => self.to = people(value, &mut room),
+            HeaderName::Cc => self.cc = people(value, &mut room),
+            HeaderName::Subject => self.subject = value.as_text().map(|text| room.text(text)),
+            HeaderName::MessageId => self.message_id = value.as_text().map(|text| room.text(text)),
             HeaderName::Date => self.date = date(value),
             _ => {}
         }
-        match name {
+        let readable = match name {
             HeaderName::From => !self.from.is_empty(),
             HeaderName::MessageId => self.message_id.is_some(),
             HeaderName::Date => self.date.is_some(),
             _ => true,
+        };
+        match readable {
+            false => Some(Defect::ValueUnreadable),
+            true => room.cut.then_some(Defect::ValueCut),
         }
+    }
+}
+
+/// What may stand once (RFC 5322 section 3.6).
+const ONCE: [HeaderName<'static>; 11] = [
+    HeaderName::Date,
+    HeaderName::From,
+    HeaderName::Sender,
+    HeaderName::ReplyTo,
+    HeaderName::To,
+    HeaderName::Cc,
+    HeaderName::Bcc,
+    HeaderName::MessageId,
+    HeaderName::InReplyTo,
+    HeaderName::References,
+    HeaderName::Subject,
+];
+
+/// What is left for the value of a field.
+struct Room {
+    octets: usize,
+    cut: bool,
+}
+
+impl Room {
+    /// As much of `text` as there is room for.
+    fn text(&mut self, text: &str) -> String {
+        let fits = &text[..text.floor_char_boundary(self.octets)];
+        self.octets -= fits.len();
+        self.cut |= fits.len() < text.len();
+        fits.to_owned()
+    }
+
+    fn person(&mut self, addr: &mail_parser::Addr<'_>) -> Option<Person> {
+        let Some(left) = self.octets.checked_sub(size_of::<Person>()) else {
+            self.cut = true;
+            return None;
+        };
+        self.octets = left;
+        let address = addr.address.as_deref().map(|address| self.text(address));
+        Some(Person { name: addr.name.as_deref().map(|name| self.text(name)), address })
     }
 }
 
@@ -212,22 +263,15 @@ fn is_field_or_continuation(line: &[u8]) -> bool {
     !name.is_empty() && name.iter().all(u8::is_ascii_graphic)
 }
 
-fn people(value: &HeaderValue<'_>) -> Vec<Person> {
-    let person = |addr: &mail_parser::Addr<'_>| Person {
-        name: addr.name.as_deref().map(str::to_owned),
-        address: addr.address.as_deref().map(str::to_owned),
-    };
+fn people(value: &HeaderValue<'_>, room: &mut Room) -> Vec<Person> {
+    let mut person = |addr: &mail_parser::Addr<'_>| room.person(addr);
     match value.as_address() {
-        Some(Address::List(list)) => list.iter().map(person).collect(),
+        Some(Address::List(list)) => list.iter().map_while(person).collect(),
         Some(Address::Group(groups)) => {
-            groups.iter().flat_map(|group| &group.addresses).map(person).collect()
+            groups.iter().flat_map(|group| &group.addresses).map_while(&mut person).collect()
         }
         None => Vec::new(),
     }
-}
-
-fn text(value: &HeaderValue<'_>) -> Option<String> {
-    value.as_text().map(str::to_owned)
 }
 
 fn date(value: &HeaderValue<'_>) -> Option<String> {

@@ -202,10 +202,34 @@ impl<'de> Deserialize<'de> for Sha256 {
         if text.len() != 64 || !text.is_ascii() {
             return Err(de::Error::custom("a SHA-256 digest has 64 hex digits"));
         }
-        for (octet, pair) in digest.iter_mut().zip(text.as_bytes().chunks_exact(2)) {
-            let pair = std::str::from_utf8(pair).map_err(de::Error::custom)?;
-            *octet = u8::from_str_radix(pair, 16).map_err(de::Error::custom)?;
+        let mut digits = text.chars().map(|digit| digit.to_digit(16));
+        for octet in &mut digest {
+            let (Some(Some(high)), Some(Some(low))) = (digits.next(), digits.next()) else {
+                return Err(de::Error::custom("a SHA-256 digest has 64 hex digits"));
+            };
+            *octet = u8::try_from(high << 4 | low).expect("two hex digits fit");
         }
         Ok(Self(digest))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_digest_is_64_hex_digits() {
+        let digest = Sha256([0xa9; 32]);
+        let text = digest.to_string();
+        assert_eq!(serde_json::from_value::<Sha256>(text.clone().into()).unwrap(), digest);
+        for bad in [
+            "",
+            &text[1..],
+            &text.replace("a9", "+9"),
+            &text.replacen("a9", "\u{e9}", 1),
+            &(text.clone() + "a9"),
+        ] {
+            assert!(serde_json::from_value::<Sha256>(bad.into()).is_err(), "{bad:?}");
+        }
     }
 }

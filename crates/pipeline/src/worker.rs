@@ -30,7 +30,8 @@ pub struct Options {
     pub paused: bool,
     /// Groups that are worked on at a time. One costs a thread while it works, and the memory of a group.
     pub workers: usize,
-    /// The most messages in a group: they share one round of syncs. One costs at most 64 KiB of memory.
+    /// The most messages in a group: they share one round of syncs. One costs its own size in memory, twice
+    /// where it is small, and at most some 400 KiB.
     pub group_messages_max: usize,
     /// Where blocking work runs.
     pub executor: Executor,

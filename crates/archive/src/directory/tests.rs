@@ -160,3 +160,24 @@ fn a_record_of_a_later_version_is_refused_and_one_with_more_fields_is_read() {
     assert!(matches!(error, RecordError::UnknownVersion { version: 2, oldest_reader: 2 }), "{error}");
     assert!(matches!(record::decode(b"{}"), Err(RecordError::Malformed(_))));
 }
+
+/// What is wrong with one message must not hold up the others, what is wrong with the store must condemn none.
+#[test]
+fn the_blame_for_an_error_of_the_system_is_settled() {
+    use io::ErrorKind::{
+        FileTooLarge, IsADirectory, Other, PermissionDenied, ReadOnlyFilesystem, StorageFull,
+    };
+    for (kind, of_one_message) in [
+        (FileTooLarge, true),
+        (IsADirectory, true),
+        (StorageFull, false),
+        (PermissionDenied, false),
+        (ReadOnlyFilesystem, false),
+        (Other, false),
+    ] {
+        for error in [KeepError::Refused(kind.into()), ContentError::Sink(kind.into()).into()] {
+            let blamed = settle_blame(Err(error));
+            assert_eq!(matches!(blamed, Ok(Err(_))), of_one_message, "{kind:?}: {blamed:?}");
+        }
+    }
+}

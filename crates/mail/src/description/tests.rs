@@ -88,3 +88,35 @@ proptest::proptest! {
         proptest::prop_assert!(!defects(head.as_bytes()).contains(&Defect::DecoderFailed));
     }
 }
+
+#[test]
+fn a_field_that_may_stand_often_is_no_defect() {
+    let traced = format!("Received: a\r\nReceived: b\r\nX-Spam: c\r\nX-Spam: d\r\n{GOOD}");
+    assert_eq!(defects(traced.as_bytes()), []);
+    let twice = format!("In-Reply-To: <1@x>\r\nIn-Reply-To: <2@x>\r\n{GOOD}");
+    assert_eq!(defects(twice.as_bytes()), [Defect::FieldRepeated]);
+}
+
+/// A header block of 1 MiB must not become many times that in memory, with hundreds of messages in hand.
+#[test]
+fn what_is_described_is_bounded() {
+    for (field, piece) in
+        [("To", "a,"), ("Cc", "g:a;"), ("From", "\u{fc}"), ("Subject", "\u{fc}"), ("Message-ID", "i")]
+    {
+        let pieces = piece.repeat((HEADER_OCTETS_MAX - 100) / piece.len());
+        let got = Description::of(format!("{field}: {pieces}\r\n\r\n").as_bytes(), true);
+        assert!(got.defects.contains(&Defect::ValueCut), "{field}: {:?}", got.defects);
+        let people = got.from.len() + got.to.len() + got.cc.len();
+        assert!(people <= VALUE_OCTETS_MAX / size_of::<Person>(), "{field}: {people} people");
+        let stored = serde_json::to_string(&got).unwrap().len();
+        assert!(stored <= 2 * VALUE_OCTETS_MAX, "{field}: {stored} octets");
+    }
+}
+
+/// Fields that are not described cost nothing for each other: else 90,000 of them took half a minute.
+#[test]
+fn many_fields_are_read_at_once() {
+    let many: String = (0..90_000).map(|n| format!("X{n}: v\r\n")).collect();
+    let got = Description::of(format!("{many}{GOOD}").as_bytes(), true);
+    assert_eq!((got.subject.as_deref(), got.defects), (Some("Gr\u{fc}\u{df}e and more"), vec![]));
+}
