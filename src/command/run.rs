@@ -147,28 +147,11 @@ fn rules_line(config: &Config) -> String {
     format!("mail {size}; {}; {}", rules.default_of_domains(), rules.default_of_clients())
 }
 
+/// What the spool itself does not say when it is opened.
 fn log_recovery(recovery: &Recovery, status: &Status) {
-    let Recovery { entries, segments, cut_octets, unconfirmed, interrupted, in_doubt, .. } = recovery;
-    tracing::info!(
-        entries,
-        segments,
-        cut_octets,
-        unconfirmed,
-        interrupted,
-        in_doubt,
-        set_aside = status.set_aside,
-        accepted = status.accepted,
-        "spool read"
-    );
-    if recovery.damaged_places > 0 || recovery.lost > 0 || !recovery.missing_segments.is_empty() {
-        tracing::error!(
-            places = recovery.damaged_places,
-            entries = recovery.damaged_entries,
-            lost = recovery.lost,
-            missing_segments = ?recovery.missing_segments,
-            "the spool is damaged: what could be read is kept, the rest is named here"
-        );
-    }
+    let Status { accepted, in_spool, set_aside, withdrawn, .. } = status;
+    let interrupted = recovery.interrupted;
+    tracing::info!(accepted, in_spool, set_aside, withdrawn, interrupted, "spool is ready");
 }
 
 /// Descriptors that are not connections: segments, files being kept, listeners, the runtime's own.

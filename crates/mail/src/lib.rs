@@ -10,6 +10,7 @@ pub mod admission;
 pub mod description;
 pub mod envelope;
 mod id;
+pub mod terminal;
 
 pub use address::{AddressError, DomainRef, ForwardPath, Mailbox, ReversePath};
 pub use admission::{Admission, Refusal, RuleId};
