@@ -10,6 +10,8 @@ pub(crate) mod spool;
 use std::io::{self, Write};
 use std::process::ExitCode;
 
+use sensor_mail::terminal::acts;
+
 use crate::cli::Place;
 use crate::config::{Loaded, load};
 
@@ -42,8 +44,8 @@ fn print(write: impl FnOnce(&mut dyn Write) -> io::Result<()>) -> anyhow::Result
 
 /// A text of a stranger as one line of a terminal: no control characters, no reordering of what follows.
 fn one_line(text: &str, characters_max: usize) -> String {
-    let visible = |c: char| if moves_text(c) { '\u{fffd}' } else { c };
-    let mut line: String = text.chars().take(characters_max).map(visible).collect();
+    let start = text.chars().take(characters_max);
+    let mut line: String = start.map(|c| if acts(c) { '\u{fffd}' } else { c }).collect();
     if text.chars().nth(characters_max).is_some() {
         line.pop();
         line.push('\u{2026}');
@@ -56,20 +58,13 @@ fn one_line(text: &str, characters_max: usize) -> String {
 fn harmless(json: &str) -> String {
     let mut shown = String::with_capacity(json.len());
     for c in json.chars() {
-        if c != '\n' && moves_text(c) {
+        if c != '\n' && acts(c) {
             shown += &format!("\\u{:04x}", u32::from(c));
         } else {
             shown.push(c);
         }
     }
     shown
-}
-
-/// Control characters, separators of lines, and Unicode's explicit directional formatting characters (UAX 9
-/// section 2). All are in the basic plane.
-fn moves_text(c: char) -> bool {
-    c.is_control()
-        || matches!(c, '\u{61c}' | '\u{200e}' | '\u{200f}' | '\u{2028}'..='\u{202e}' | '\u{2066}'..='\u{2069}')
 }
 
 #[cfg(test)]
@@ -84,7 +79,7 @@ mod tests {
         let json = serde_json::json!({ "subject": HOSTILE });
         for written in [json.to_string(), format!("{json:#}")] {
             let shown = harmless(&written);
-            assert!(!shown.chars().any(|c| c != '\n' && moves_text(c)), "{shown:?}");
+            assert!(!shown.chars().any(|c| c != '\n' && acts(c)), "{shown:?}");
             assert_eq!(serde_json::from_str::<serde_json::Value>(&shown).unwrap(), json);
         }
     }

@@ -77,9 +77,10 @@ pub(crate) fn load(place: &Place) -> anyhow::Result<Result<Loaded, Faults>> {
         Some(file) => Some(file.clone()),
         None => system_file()?,
     };
-    let mut sources = Vec::new();
+    let (mut sources, mut blank) = (Vec::new(), None);
     if let Some(file) = &file {
         let text = std::fs::read(file).with_context(|| format!("cannot read {}", file.display()))?;
+        blank = text.trim_ascii().is_empty().then(|| file.display());
         sources.push(Source::file(&file.display().to_string(), text));
     }
     sources.extend(Source::environment("MAILSENSOR", environment()));
@@ -87,6 +88,11 @@ pub(crate) fn load(place: &Place) -> anyhow::Result<Result<Loaded, Faults>> {
         sources.push(Source::file("--state-dir", format!("state_dir = {}", quoted(directory)?)));
     }
     let reader = Reader::new(sources);
+    if let Some(file) = blank {
+        // More likely a disk that was full when it was written than a wish for the defaults.
+        let fault = format!("{file} is empty; with a comment in it, it is a configuration of defaults");
+        reader.root().fault_at("", fault);
+    }
     let config = Config::read(&reader);
     Ok(reader.finish().map(|shown| Loaded { config, shown, file }))
 }

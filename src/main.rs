@@ -25,7 +25,30 @@ fn main() -> ExitCode {
         Command::Version => command::version(),
     };
     done.unwrap_or_else(|error| {
-        eprintln!("mailsensor: {error:#}");
+        eprintln!("mailsensor: {}", whole(&error));
         ExitCode::FAILURE
     })
+}
+
+/// An error with its causes; one that its effect has already told is not told again.
+fn whole(error: &anyhow::Error) -> String {
+    let mut told = String::new();
+    for cause in error.chain().map(ToString::to_string) {
+        if !told.contains(&cause) {
+            told += if told.is_empty() { "" } else { ": " };
+            told += &cause;
+        }
+    }
+    told
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_cause_is_told_once() {
+        let error = anyhow::anyhow!("no space").context("file: no space; make some").context("cannot keep");
+        assert_eq!(whole(&error), "cannot keep: file: no space; make some");
+    }
 }

@@ -31,7 +31,7 @@ use tokio::time::{Instant, Sleep, timeout};
 use tokio_rustls::TlsAcceptor;
 
 use crate::door::{BareNewline, Door, Phase};
-use crate::intake::Transaction;
+use crate::intake::{NotAccepted, Transaction};
 use crate::slots::Slot;
 use channel::Channel;
 use input::Input;
@@ -186,7 +186,7 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Connection<S> {
             Event::BodyStart(_) => self.session.admit(),
             Event::Body(range) => self.body(start + range.start..start + range.end).await,
             // Boxed, as the handshake is: else every idle connection has the room that it takes.
-            Event::EndOfMessage(end) => Box::pin(self.end_of_message(end)).await,
+            Event::EndOfMessage(end) => return Box::pin(self.end_of_message(end)).await,
             Event::Reset => self.abandon("the client began anew"),
             Event::StartTls => {
                 self.abandon("the client began anew");
@@ -244,13 +244,13 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Connection<S> {
         }
     }
 
-    async fn end_of_message(&mut self, end: EndOfMessage) {
+    async fn end_of_message(&mut self, end: EndOfMessage) -> io::Result<()> {
         self.input.park();
         let transaction = self.transaction.take().expect("a session ends messages of a transaction only");
         let people = self.people(transaction.reverse_path(), transaction.recipients());
         let octets = transaction.octets();
         let accepted = if self.door.bare_newline == BareNewline::Reject && !end.line_endings.is_canonical() {
-            Err(Refusal::BareNewline)
+            Err(NotAccepted::Refused(Refusal::BareNewline))
         } else {
             self.door.intake.accept(*transaction, self.origin(&end), end.line_endings).await
         };
@@ -259,13 +259,17 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Connection<S> {
                 self.log_accepted(&accepted, &people);
                 Reply::queued(accepted.id)
             }
-            Err(refusal) => {
+            Err(NotAccepted::Refused(refusal)) => {
                 let reply = Reply::from(&refusal);
                 self.log_refused("end of message", &reply, &people, Some(octets));
                 reply
             }
+            Err(NotAccepted::Unknown) => {
+                return Err(io::Error::other("the spool ended before it knew about the message"));
+            }
         };
         self.session.answer(reply);
+        Ok(())
     }
 
     fn origin(&self, end: &EndOfMessage) -> Origin {

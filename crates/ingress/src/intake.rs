@@ -37,6 +37,16 @@ pub struct Accepted {
     pub octets: u64,
 }
 
+/// A transaction that did not become a message.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum NotAccepted {
+    /// It is not in the spool; this is what its sender is told.
+    Refused(Refusal),
+    /// The spool ended before it knew. The next start may find it whole, so its sender is told nothing: it
+    /// sends again, as after any connection that breaks.
+    Unknown,
+}
+
 impl Intake {
     /// An intake into `spool`. A commit that takes longer than `commit_deadline` is withdrawn.
     #[must_use]
@@ -76,7 +86,7 @@ impl Intake {
         transaction: Transaction,
         origin: Origin,
         line_endings: LineEndings,
-    ) -> Result<Accepted, Refusal> {
+    ) -> Result<Accepted, NotAccepted> {
         let now = (self.clock)();
         let octets = transaction.octets();
         let Transaction { draft, digest, reverse_path, mail_parameters, recipients } = transaction;
@@ -100,7 +110,7 @@ impl Intake {
         Ok(Accepted { id, sequence, octets })
     }
 
-    async fn durable(&self, id: MailId, mut pending: Pending) -> Result<u64, Refusal> {
+    async fn durable(&self, id: MailId, mut pending: Pending) -> Result<u64, NotAccepted> {
         let outcome = match tokio::time::timeout(self.commit_deadline, &mut pending).await {
             Ok(outcome) => outcome,
             Err(_) => match pending.withdraw("not durable in time") {
@@ -108,7 +118,7 @@ impl Intake {
                 Withdrawal::Withdrawn => {
                     let after = self.commit_deadline;
                     tracing::error!(%id, ?after, "the storage is too slow: message withdrawn");
-                    return Err(Refusal::StorageSlow);
+                    return Err(NotAccepted::Refused(Refusal::StorageSlow));
                 }
             },
         };
@@ -171,10 +181,10 @@ fn no_draft(full: Full) -> Refusal {
     }
 }
 
-fn not_committed(error: &CommitError) -> Refusal {
+fn not_committed(error: &CommitError) -> NotAccepted {
     match error {
-        CommitError::Full => Refusal::StorageLow,
-        CommitError::Storage(_) | CommitError::Header(_) => Refusal::StorageFailed,
-        CommitError::Closed => Refusal::Draining,
+        CommitError::Full => NotAccepted::Refused(Refusal::StorageLow),
+        CommitError::Storage(_) | CommitError::Header(_) => NotAccepted::Refused(Refusal::StorageFailed),
+        CommitError::Closed => NotAccepted::Unknown,
     }
 }

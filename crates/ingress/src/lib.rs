@@ -23,7 +23,7 @@ mod tls;
 pub use buffers::READ_OCTETS;
 pub use connection::{Peer, serve};
 pub use door::{BareNewline, Door, Phase};
-pub use intake::{Accepted, Intake, Transaction};
+pub use intake::{Accepted, Intake, NotAccepted, Transaction};
 pub use interfaces::{Interfaces, read as read_interfaces};
 pub use listener::{BindError, Listener, Security};
 pub use log::AddressLog;

@@ -1,6 +1,8 @@
-//! How much of an envelope address the log shows. Bodies and subjects it never shows.
+//! How much of an envelope address the log shows, and nothing in it that acts on a terminal: JSON lets some
+//! of that through. Bodies and subjects it never shows.
 
 use sensor_mail::envelope::Recipient;
+use sensor_mail::terminal::visible;
 use sensor_mail::{ForwardPath, Mailbox, ReversePath};
 
 /// `log.addresses`.
@@ -46,10 +48,9 @@ impl AddressLog {
     }
 
     fn mailbox(self, mailbox: &Mailbox) -> Option<String> {
-        let whole = mailbox.as_str();
         match self {
-            Self::Full => Some(whole.to_owned()),
-            Self::Domain => Some(whole[mailbox.local_part().len()..].to_owned()),
+            Self::Full => Some(visible(mailbox.as_str())),
+            Self::Domain => Some(visible(&mailbox.as_str()[mailbox.local_part().len()..])),
             Self::None => None,
         }
     }
@@ -84,9 +85,12 @@ mod tests {
             ),
             (AddressLog::None, "postmaster", "-"),
         ] {
-            assert_eq!(setting.recipients(&few).to_string(), few_shown);
-            assert_eq!(setting.recipients(&many).to_string(), many_shown);
+            assert_eq!(setting.recipients(&few), few_shown);
+            assert_eq!(setting.recipients(&many), many_shown);
         }
         assert_eq!(AddressLog::None.reverse_path(&ReversePath::Null), "<>");
+        let hostile = [recipient("a\u{9b}2J@\u{202e}b.example")];
+        assert_eq!(AddressLog::Full.recipients(&hostile), "a\u{fffd}2J@\u{fffd}b.example");
+        assert_eq!(AddressLog::Domain.recipients(&hostile), "@\u{fffd}b.example");
     }
 }

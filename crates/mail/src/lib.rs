@@ -13,6 +13,7 @@ pub mod envelope;
 #[doc(hidden)]
 pub mod fixture;
 mod id;
+pub mod terminal;
 
 pub use address::{AddressError, DomainRef, ForwardPath, Mailbox, ReversePath};
 pub use admission::{Admission, Refusal, RuleId};

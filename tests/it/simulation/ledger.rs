@@ -17,8 +17,8 @@ pub(super) enum Outcome {
     Unknown,
     /// 250, with the id it was queued as.
     Acknowledged(String),
-    /// A final reply that was not 250.
-    Refused,
+    /// A final reply that was not 250: this one.
+    Refused(String),
 }
 
 /// All messages of a run. Each has bytes of its own.
@@ -81,9 +81,9 @@ impl Ledger {
                     assert_eq!(record.envelope.id.to_string(), *id);
                     assert!(record.sequence.is_some(), "{id} was acknowledged and is in doubt");
                 }
-                Outcome::Refused => {
+                Outcome::Refused(reply) => {
                     let accepted = record.and_then(|record| record.sequence);
-                    assert_eq!(accepted, None, "a refused message was accepted: {record:?}");
+                    assert_eq!(accepted, None, "refused by {reply:?} and accepted: {record:?}");
                 }
             }
         }
@@ -116,7 +116,7 @@ impl Tally {
             |wanted: fn(&Outcome) -> bool| ledger.sent.values().filter(|outcome| wanted(outcome)).count();
         let acknowledged = count(|outcome| matches!(outcome, Outcome::Acknowledged(_)));
         self.acknowledged += acknowledged;
-        self.refused += count(|outcome| *outcome == Outcome::Refused);
+        self.refused += count(|outcome| matches!(outcome, Outcome::Refused(_)));
         self.unknown += count(|outcome| *outcome == Outcome::Unknown);
         self.unknown_kept += ledger.archived.len() - acknowledged - ledger.in_doubt;
         self.in_doubt += ledger.in_doubt;

@@ -106,7 +106,7 @@ impl Peer {
     fn note(&self, message: &[u8], reply: &str) {
         let outcome = match reply.strip_prefix("250 2.0.0 queued as ") {
             Some(id) => Outcome::Acknowledged(id.to_owned()),
-            None => Outcome::Refused,
+            None => Outcome::Refused(reply.to_owned()),
         };
         self.ledger.lock().unwrap().answered(message, outcome);
     }
