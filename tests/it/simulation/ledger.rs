@@ -81,6 +81,9 @@ impl Ledger {
                     assert_eq!(record.envelope.id.to_string(), *id);
                     assert!(record.sequence.is_some(), "{id} was acknowledged and is in doubt");
                 }
+                // Withdrawn because the storage was slow, and then the power went before that was on it:
+                // the one case in which what was refused comes back (docs/spool-format.md).
+                Outcome::Refused(reply) if reply.starts_with("451 4.4.5") => {}
                 Outcome::Refused(reply) => {
                     let accepted = record.and_then(|record| record.sequence);
                     assert_eq!(accepted, None, "refused by {reply:?} and accepted: {record:?}");
