@@ -177,12 +177,8 @@ const NODE: Key = Key::new(
     "The number of this sensor among those behind one name; part of every mail id.",
     Reload::Restart,
 );
-const THREADS: Key = Key::new(
-    "threads",
-    "Threads that serve connections. 0: half of the processors, and at least one; the other half is for\n\
-     the writer of the spool and for the system's own work on network and disk.",
-    Reload::Restart,
-);
+const THREADS: Key =
+    Key::new("threads", "Threads that serve connections. 0: one for each processor.", Reload::Restart);
 const ARCHIVE_DIRECTORY: Key = Key::new(
     "directory",
     "The directory that mail is kept in, as YYYY/MM/DD/<mail id>.eml and .json (days in UTC).\n\

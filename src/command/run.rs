@@ -38,7 +38,7 @@ pub(crate) fn run(place: &Place) -> anyhow::Result<ExitCode> {
 
 fn threads(configured: usize) -> usize {
     match configured {
-        0 => std::thread::available_parallelism().map_or(1, |processors| (processors.get() / 2).max(1)),
+        0 => std::thread::available_parallelism().map_or(1, usize::from),
         threads => threads,
     }
 }

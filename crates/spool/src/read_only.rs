@@ -2,7 +2,8 @@
 //!
 //! Nothing is locked or written. The writer may use a segment again while it is read: so the headers are
 //! looked at before and after, and the log is read once more when they changed. An entry that goes away
-//! later fails its checks, which cover the generation of the segment; it is then left out.
+//! later fails its checks, which cover the generation of the segment; the log is then read once more for it:
+//! copied forward it is elsewhere under the same id, settled it is nowhere and left out.
 
 use std::marker::PhantomData;
 use std::path::Path;
@@ -111,11 +112,30 @@ impl<H: Header> ReadOnly<H> {
     /// The entries, oldest first. One that the writer settled meanwhile, and whose octets are gone, is left
     /// out.
     pub fn list(&self) -> impl Iterator<Item = Result<Summary<H>, Unlisted>> + '_ {
-        self.index.iter().filter_map(|(id, entry)| match self.summary(id, entry) {
+        let mut later = None;
+        self.index.iter().filter_map(move |(id, entry)| match self.summary(id, entry) {
             Ok(summary) => Some(Ok(summary)),
-            Err(_) if self.is_gone(entry) => None,
+            Err(_) if self.is_gone(entry) => self.summary_later(id, &mut later).transpose(),
             Err(fault) => Some(Err(Unlisted { id: EntryId(id), fault })),
         })
+    }
+
+    /// An entry that is not where it was. `later` is a newer view, which is made newer still where need be.
+    fn summary_later(&self, id: u64, later: &mut Option<Self>) -> Result<Option<Summary<H>>, Unlisted> {
+        let unlisted = |fault| Unlisted { id: EntryId(id), fault };
+        for _ in 0..READS_MAX {
+            if let Some(view) = later {
+                let Some(entry) = view.index.find(id) else { return Ok(None) };
+                match view.summary(id, entry) {
+                    Ok(summary) => return Ok(Some(summary)),
+                    Err(_) if view.is_gone(entry) => {}
+                    Err(fault) => return Err(unlisted(fault)),
+                }
+            }
+            let view = Self::open(Arc::clone(&self.disk)).map_err(|error| unlisted(error.to_string()))?;
+            *later = Some(view);
+        }
+        Err(unlisted("it is moved faster than it can be read".to_owned()))
     }
 
     /// The oldest entry that can be read and that `wanted` says yes to.
@@ -128,12 +148,17 @@ impl<H: Header> ReadOnly<H> {
     /// # Errors
     /// When they cannot be read.
     pub fn body(&self, id: EntryId) -> Result<Option<Body>, BodyError> {
-        let Some(entry) = self.index.find(id.0) else { return Ok(None) };
-        match self.stored(entry) {
-            Ok(stored) => Ok(Some(stored.body)),
-            Err(_) if self.is_gone(entry) => Ok(None),
-            Err(error) => Err(error),
+        let mut later: Option<Self> = None;
+        for _ in 0..READS_MAX {
+            let view = later.as_ref().unwrap_or(self);
+            let Some(entry) = view.index.find(id.0) else { return Ok(None) };
+            match view.stored(entry) {
+                Ok(stored) => return Ok(Some(stored.body)),
+                Err(_) if view.is_gone(entry) => later = Self::open(Arc::clone(&self.disk)).ok(),
+                Err(error) => return Err(error),
+            }
         }
+        Ok(None)
     }
 
     fn summary(&self, id: u64, entry: &Entry) -> Result<Summary<H>, String> {

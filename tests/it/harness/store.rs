@@ -73,9 +73,7 @@ impl Home {
     /// Waits until all that was accepted is kept.
     #[track_caller]
     pub(crate) fn wait_drained(&self) {
-        // What is copied from segment to segment while it is listed may be left out once.
-        let is_empty = || self.spooled().is_empty() && self.spooled().is_empty();
-        wait_for("an empty spool", || is_empty().then_some(()));
+        wait_for("an empty spool", || self.spooled().is_empty().then_some(()));
     }
 
     /// Lines of the log with this message.

@@ -41,8 +41,7 @@ fn failing_storage_refuses_for_now_leaves_no_ghost_and_is_recovered_from() {
         assert!(sent.iter().any(|sent| matches!(sent.fate, Fate::Refused(_))), "{injection}: nothing failed");
         assert!(!failures(&home).is_empty(), "{injection}: no error is logged");
         let acknowledged = acknowledged(&sent);
-        // What is copied from segment to segment while it is listed may be left out once.
-        wait_for("the list of a running sensor", || (counted(&home.spooled()) == acknowledged).then_some(()));
+        assert_eq!(counted(&home.spooled()), acknowledged, "the list of a running sensor");
         sensor.kill();
         assert_eq!(counted(&home.spooled()), acknowledged, "{injection}");
         home.reconfigure("paused = true", "paused = false");
