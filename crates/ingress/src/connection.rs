@@ -216,15 +216,17 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Connection<S> {
 
     fn recipient(&mut self, mut recipient: Recipient) {
         let Decision { admission, treatment } = self.door.rules.at_rcpt(&recipient.path);
-        match &admission {
+        let admission = match admission {
             Admission::Admit => {
                 recipient.unscanned = treatment == Treatment::Unscanned;
-                self.open_transaction().recipient(recipient);
+                let added = self.open_transaction().recipient(recipient);
+                added.map_or_else(Admission::TryLater, |()| Admission::Admit)
             }
-            Admission::Refuse(_) | Admission::TryLater(_) => {
-                self.log_recipient_refused(&recipient, &admission)
+            refused @ (Admission::Refuse(_) | Admission::TryLater(_)) => {
+                self.log_recipient_refused(&recipient, &refused);
+                refused
             }
-        }
+        };
         self.session.answer_admission(&admission);
     }
 

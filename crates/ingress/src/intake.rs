@@ -24,7 +24,14 @@ pub struct Transaction {
     reverse_path: ReversePath,
     mail_parameters: Vec<Parameter>,
     recipients: Vec<Recipient>,
+    /// What the recipients take at most where they are stored.
+    recipient_octets: usize,
 }
+
+/// The most that the recipients of a message may take where they are stored: the spool's headers have 1 MiB
+/// (where its segments have 8 MiB or more). A thousand addresses fit many times over; a thousand with the
+/// longest parameters do not, and it would be found out when the message is whole, again and again.
+const RECIPIENT_OCTETS_MAX: usize = 768 * 1024;
 
 /// A message that is on stable storage.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -71,7 +78,8 @@ impl Intake {
     ) -> Result<Transaction, Refusal> {
         let draft = self.spool.draft().map_err(no_draft)?;
         let digest = digest::Context::new(&digest::SHA256);
-        Ok(Transaction { draft, digest, reverse_path, mail_parameters, recipients: Vec::new() })
+        let recipients = Vec::new();
+        Ok(Transaction { draft, digest, reverse_path, mail_parameters, recipients, recipient_octets: 0 })
     }
 
     /// Ends a transaction: when this returns a message, it is on stable storage.
@@ -89,7 +97,7 @@ impl Intake {
     ) -> Result<Accepted, NotAccepted> {
         let now = (self.clock)();
         let octets = transaction.octets();
-        let Transaction { draft, digest, reverse_path, mail_parameters, recipients } = transaction;
+        let Transaction { draft, digest, reverse_path, mail_parameters, recipients, .. } = transaction;
         assert!(!recipients.is_empty(), "a session lets no body begin without a recipient");
         let id = self.ids.next(now);
         let sha256 = Sha256(digest.finish().as_ref().try_into().expect("a SHA-256 digest has 32 octets"));
@@ -131,8 +139,18 @@ impl Intake {
 
 impl Transaction {
     /// Adds a recipient.
-    pub fn recipient(&mut self, recipient: Recipient) {
+    ///
+    /// # Errors
+    /// When no more fit with what came with them; the message goes on for the others.
+    pub fn recipient(&mut self, recipient: Recipient) -> Result<(), Refusal> {
+        let octets = self.recipient_octets + stored_octets_max(&recipient);
+        if octets > RECIPIENT_OCTETS_MAX {
+            let limit = u32::try_from(self.recipients.len()).unwrap_or(u32::MAX);
+            return Err(Refusal::Recipients { limit });
+        }
+        self.recipient_octets = octets;
         self.recipients.push(recipient);
+        Ok(())
     }
 
     /// Recipients so far.
@@ -165,6 +183,14 @@ impl Transaction {
             WriteError::Closed => Refusal::Draining,
         })
     }
+}
+
+/// JSON: at worst each octet is escaped by a second one, and the names of the members come on top.
+fn stored_octets_max(recipient: &Recipient) -> usize {
+    let parameter = |parameter: &Parameter| {
+        32 + 2 * (parameter.keyword.len() + parameter.value.as_ref().map_or(0, |value| value.len()))
+    };
+    96 + 2 * recipient.path.as_str().len() + recipient.parameters.iter().map(parameter).sum::<usize>()
 }
 
 fn timestamp(unix_millis: u64) -> Timestamp {

@@ -31,12 +31,14 @@ pub(crate) struct Plan {
     /// Free space below which nothing is taken; the disk has 1 TiB.
     pub(crate) reserve: u64,
     pub(crate) bare_newline: BareNewline,
+    /// Octets of a segment of the spool.
+    pub(crate) segment: u32,
 }
 
 impl Default for Plan {
     fn default() -> Self {
         let (pace, bare_newline) = (Duration::from_millis(1), BareNewline::Keep);
-        Self { clients: &["10.0.0.0/8"], slots: 100, pace, reserve: 0, bare_newline }
+        Self { clients: &["10.0.0.0/8"], slots: 100, pace, reserve: 0, bare_newline, segment: 256 << 10 }
     }
 }
 
@@ -51,7 +53,7 @@ pub(crate) struct House {
 impl House {
     pub(crate) fn new(plan: &Plan) -> Self {
         let options = Options {
-            segment_octets: 256 << 10,
+            segment_octets: plan.segment,
             reserve_octets: plan.reserve,
             reserve_inodes: 0,
             salt: 7,
