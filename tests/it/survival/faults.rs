@@ -9,7 +9,6 @@ use crate::harness::load::{Fate, Load, Sent, account, send_until_taken};
 use crate::harness::random::Random;
 use crate::harness::sensor::Home;
 use crate::harness::tracer::Traced;
-use crate::harness::wait_for;
 
 const CLIENTS: usize = 4;
 const MESSAGES: usize = 25;
