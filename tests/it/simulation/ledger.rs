@@ -81,8 +81,9 @@ impl Ledger {
                     assert_eq!(record.envelope.id.to_string(), *id);
                     assert!(record.sequence.is_some(), "{id} was acknowledged and is in doubt");
                 }
-                // Withdrawn because the storage was slow, and then the power went before that was on it:
-                // the one case in which what was refused comes back (docs/spool-format.md).
+                // Withdrawn because the storage was slow: with the power lost before that was on the disk, it
+                // comes back (docs/spool-format.md). Wider than that: no such reply is checked here, whether
+                // its life ended by a crash or not.
                 Outcome::Refused(reply) if reply.starts_with("451 4.4.5") => {}
                 Outcome::Refused(reply) => {
                     let accepted = record.and_then(|record| record.sequence);
