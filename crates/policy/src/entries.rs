@@ -1,5 +1,6 @@
 //! The entries of a list as an administrator typed them.
 
+use crate::fault::EntryProblem;
 use std::fmt;
 
 use sensor_mail::RuleId;
@@ -85,10 +86,19 @@ impl fmt::Display for DecidingEntry<'_> {
 
 /// Takes an entry apart: what stands behind a `!`, and whether there was one. White space around either
 /// part means nothing.
-pub(crate) fn split_sign(typed: &str) -> (&str, bool) {
+///
+/// # Errors
+/// When nothing stands there, or another `!`.
+pub(crate) fn signed(typed: &str) -> Result<(&str, bool), EntryProblem> {
     let typed = typed.trim();
-    match typed.strip_prefix('!') {
+    let (text, negated) = match typed.strip_prefix('!') {
         Some(rest) => (rest.trim_start(), true),
         None => (typed, false),
+    };
+    match text.chars().next() {
+        None if negated => Err(EntryProblem::NothingNegated),
+        None => Err(EntryProblem::Empty),
+        Some('!') => Err(EntryProblem::NegatedTwice),
+        Some(_) => Ok((text, negated)),
     }
 }

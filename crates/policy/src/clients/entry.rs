@@ -7,7 +7,7 @@ use cidr_utils::cidr::IpCidr;
 use cidr_utils::cidr::errors::NetworkParseError;
 use ipnet::IpNet;
 
-use crate::entries::split_sign;
+use crate::entries::signed;
 use crate::fault::{ClientProblem, EntryProblem};
 
 /// The prefix that IPv4-mapped IPv6 addresses share, in bits (RFC 4291 section 2.5.5.2).
@@ -15,13 +15,7 @@ const MAPPED_PREFIX: u8 = 96;
 
 /// Reads an entry; the flag says that it begins with `!`.
 pub(super) fn parse(typed: &str) -> Result<(IpCidr, bool), EntryProblem> {
-    let (text, negated) = split_sign(typed);
-    match text.chars().next() {
-        None if negated => return Err(EntryProblem::NothingNegated),
-        None => return Err(EntryProblem::Empty),
-        Some('!') => return Err(EntryProblem::NegatedTwice),
-        Some(_) => {}
-    }
+    let (text, negated) = signed(typed)?;
     unsigned(text).map(|cidr| (cidr, negated)).map_err(|problem| {
         let sign = if negated { "!" } else { "" };
         let meant = meant(text, problem).map(|meant| format!("{sign}{meant}"));

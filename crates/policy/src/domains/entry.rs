@@ -5,7 +5,7 @@ use std::net::IpAddr;
 use sensor_mail::Mailbox;
 
 use super::name;
-use crate::entries::split_sign;
+use crate::entries::signed;
 use crate::fault::{DomainProblem, EntryProblem};
 
 /// The largest name, in octets, as A-labels without a trailing dot (RFC 1035 section 2.3.4).
@@ -23,13 +23,7 @@ pub(super) enum Covers {
 
 /// Reads an entry; the flag says that it begins with `!`.
 pub(super) fn parse(typed: &str) -> Result<(Covers, bool), EntryProblem> {
-    let (text, negated) = split_sign(typed);
-    match text.chars().next() {
-        None if negated => return Err(EntryProblem::NothingNegated),
-        None => return Err(EntryProblem::Empty),
-        Some('!') => return Err(EntryProblem::NegatedTwice),
-        Some(_) => {}
-    }
+    let (text, negated) = signed(typed)?;
     unsigned(text).map(|covers| (covers, negated)).map_err(|problem| {
         let sign = if negated { "!" } else { "" };
         let meant = meant(text, problem).map(|meant| format!("{sign}{meant}"));
