@@ -1,6 +1,8 @@
 //! How much of an envelope address the log shows, and nothing in it that acts on a terminal: JSON lets some
 //! of that through. Bodies and subjects it never shows.
 
+use std::borrow::Cow;
+
 use sensor_mail::envelope::Recipient;
 use sensor_mail::terminal::visible;
 use sensor_mail::{ForwardPath, Mailbox, ReversePath};
@@ -23,7 +25,9 @@ impl AddressLog {
     pub fn reverse_path(self, path: &ReversePath) -> String {
         match path {
             ReversePath::Null => "<>".into(),
-            ReversePath::Mailbox(mailbox) => self.mailbox(mailbox).unwrap_or_else(|| "-".into()),
+            ReversePath::Mailbox(mailbox) => {
+                self.mailbox(mailbox).map_or_else(|| "-".into(), Cow::into_owned)
+            }
         }
     }
 
@@ -31,23 +35,27 @@ impl AddressLog {
     #[must_use]
     pub fn recipients(self, recipients: &[Recipient]) -> String {
         const SHOWN_MAX: usize = 5;
-        let shown =
-            recipients.iter().take(SHOWN_MAX).filter_map(|recipient| self.forward_path(&recipient.path));
-        let mut text = shown.collect::<Vec<_>>().join(",");
+        let mut text = String::new();
+        for shown in recipients.iter().take(SHOWN_MAX).filter_map(|shown| self.forward_path(&shown.path)) {
+            if !text.is_empty() {
+                text.push(',');
+            }
+            text += &shown;
+        }
         if recipients.len() > SHOWN_MAX && self != Self::None {
             text += &format!(",+{}", recipients.len() - SHOWN_MAX);
         }
         if text.is_empty() { "-".to_owned() } else { text }
     }
 
-    fn forward_path(self, path: &ForwardPath) -> Option<String> {
+    fn forward_path(self, path: &ForwardPath) -> Option<Cow<'_, str>> {
         match path {
             ForwardPath::Postmaster => Some("postmaster".into()),
             ForwardPath::Mailbox(mailbox) => self.mailbox(mailbox),
         }
     }
 
-    fn mailbox(self, mailbox: &Mailbox) -> Option<String> {
+    fn mailbox(self, mailbox: &Mailbox) -> Option<Cow<'_, str>> {
         match self {
             Self::Full => Some(visible(mailbox.as_str())),
             Self::Domain => Some(visible(&mailbox.as_str()[mailbox.local_part().len()..])),

@@ -4,6 +4,8 @@
 //! instead of being seen on it: an escape sequence sets its title, a directional mark turns the rest of the
 //! line around. JSON escapes only the first 32 of them.
 
+use std::borrow::Cow;
+
 /// Whether a character acts on the text around it and is not seen itself: controls (C0, DEL, C1), Unicode's
 /// separators of lines, and its explicit directional formatting characters (UAX 9 section 2). All have at
 /// most four hex digits.
@@ -15,6 +17,9 @@ pub fn acts(c: char) -> bool {
 
 /// The text with U+FFFD in place of each character that [`acts`].
 #[must_use]
-pub fn visible(text: &str) -> String {
-    text.replace(acts, "\u{fffd}")
+pub fn visible(text: &str) -> Cow<'_, str> {
+    if text.bytes().all(|octet| matches!(octet, 32..=126)) || !text.contains(acts) {
+        return Cow::Borrowed(text);
+    }
+    Cow::Owned(text.replace(acts, "\u{fffd}"))
 }

@@ -10,7 +10,7 @@
 
 use std::borrow::Cow;
 
-use memchr::memmem;
+use memchr::memchr_iter;
 
 /// The longest command line with its CRLF, in octets. RFC 5321 section 4.5.3.1.4 asks for 512, each
 /// extension of MAIL and RCPT for some more.
@@ -69,7 +69,8 @@ impl LineReader {
         if after_cr && input.first() == Some(&b'\n') {
             return Some(1);
         }
-        memmem::find(input, CRLF).map(|at| at + CRLF.len())
+        let ends = memchr_iter(b'\n', input).map(|at| at + 1);
+        ends.into_iter().find(|&end| input[..end].ends_with(CRLF))
     }
 
     fn hold(&mut self, input: &[u8], octets_max: usize) {

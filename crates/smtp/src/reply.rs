@@ -18,6 +18,8 @@ pub(crate) mod table;
 
 /// The longest reply line with its CRLF, in octets (RFC 5321 section 4.5.3.1.5).
 const LINE_OCTETS_MAX: usize = 512;
+/// What a line has around its text: codes, spaces and CRLF.
+const LINE_OVERHEAD: usize = 24;
 
 /// A reply to a command.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -120,24 +122,43 @@ impl Reply {
     /// Appends the reply as it is transmitted. What is neither printable ASCII nor a line end becomes a
     /// question mark, so that no text can forge a second reply.
     pub(crate) fn write(&self, hostname: &str, out: &mut Vec<u8>) {
-        let mut lines = self.text.split('\n').enumerate().peekable();
-        while let Some((number, line)) = lines.next() {
-            let start = out.len();
-            let separator = if lines.peek().is_some() { '-' } else { ' ' };
-            out.extend_from_slice(format!("{}{separator}", self.code).as_bytes());
-            if let Some(enhanced) = self.enhanced {
-                out.extend_from_slice(format!("{}.{enhanced} ", self.code / 100).as_bytes());
-            }
-            // RFC 5321 section 4.2: these carry the server's name as the first word.
-            if number == 0 && matches!(self.code, 220 | 221 | 421) {
-                out.extend_from_slice(hostname.as_bytes());
-                out.push(b' ');
-            }
-            out.extend(line.bytes().map(|octet| if matches!(octet, 32..=126) { octet } else { b'?' }));
-            out.truncate(start + LINE_OCTETS_MAX - 2);
-            out.extend_from_slice(b"\r\n");
+        // RFC 5321 section 4.2: these carry the server's name as the first word.
+        let mut name = matches!(self.code, 220 | 221 | 421).then_some(hostname);
+        let mut rest = &*self.text;
+        out.reserve(rest.len() + hostname.len() + LINE_OVERHEAD);
+        while let Some((line, behind)) = rest.split_once('\n') {
+            self.write_line(b'-', name.take(), line, out);
+            rest = behind;
         }
+        self.write_line(b' ', name.take(), rest, out);
     }
+
+    fn write_line(&self, separator: u8, name: Option<&str>, text: &str, out: &mut Vec<u8>) {
+        let start = out.len();
+        push_number(self.code, out);
+        out.push(separator);
+        if let Some(Enhanced { subject, detail }) = self.enhanced {
+            for (number, behind) in [(self.code / 100, b'.'), (subject.into(), b'.'), (detail.into(), b' ')] {
+                push_number(number, out);
+                out.push(behind);
+            }
+        }
+        if let Some(name) = name {
+            out.extend_from_slice(name.as_bytes());
+            out.push(b' ');
+        }
+        out.extend(text.bytes().map(|octet| if matches!(octet, 32..=126) { octet } else { b'?' }));
+        out.truncate(start + LINE_OCTETS_MAX - 2);
+        out.extend_from_slice(b"\r\n");
+    }
+}
+
+/// Appends decimal digits, without the machinery of `fmt`: each message has some ten such numbers.
+fn push_number(number: u16, out: &mut Vec<u8>) {
+    if number >= 10 {
+        push_number(number / 10, out);
+    }
+    out.push(b'0' + u8::try_from(number % 10).expect("a digit"));
 }
 
 /// The reply as a person reads it: its lines without line end, and without the server's name.

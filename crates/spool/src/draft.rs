@@ -135,9 +135,9 @@ impl Piece {
         let room = self.granted().min(octets_max) - self.octets.len();
         let taken = room.min(octets.len());
         if self.octets.capacity() < self.octets.len() + taken {
-            // At first only what came: most messages come in one piece.
-            let capacity = if self.octets.is_empty() { taken } else { self.granted().min(octets_max) };
-            self.octets.reserve_exact(capacity.max(self.octets.len() + taken) - self.octets.len());
+            // All that is granted: a stuffed dot cuts a message that came in one read into pieces too.
+            let capacity = self.granted().min(octets_max);
+            self.octets.reserve_exact(capacity - self.octets.len());
         }
         self.octets.extend_from_slice(&octets[..taken]);
         taken
