@@ -55,6 +55,7 @@ fn open_spool(config: &Config, clock: &Clock) -> anyhow::Result<Spool<Envelope>>
     let disk = RealDisk::new(&directory).with_context(cannot)?;
     let options = sensor_spool::Options {
         segment_octets: config.spool.segment,
+        prepared_octets: config.spool.prepared,
         reserve_octets: config.spool.reserve,
         reserve_inodes: config.spool.reserve_inodes,
         memory_octets: config.spool.memory,

@@ -39,6 +39,7 @@ pub(crate) struct Config {
 #[derive(Debug)]
 pub(crate) struct Spool {
     pub(crate) segment: u32,
+    pub(crate) prepared: u64,
     pub(crate) reserve: u64,
     pub(crate) reserve_inodes: u64,
     pub(crate) memory: usize,
@@ -204,6 +205,7 @@ impl Spool {
         });
         Self {
             segment: table.read(SEGMENT, &segment, "64 MiB"),
+            prepared: table.read(PREPARED, &Form::new("a size such as 1 GiB, or 0", size), "0 B"),
             reserve: table.read(RESERVE, &Form::new("a size such as 1 GiB", size), "256 MiB"),
             reserve_inodes: table.integer(RESERVE_INODES, 1_000, 0..=1 << 40),
             memory: table.read(MEMORY, &Form::new("a size of at least 4 MiB", memory), "64 MiB"),
@@ -215,6 +217,12 @@ impl Spool {
 const SEGMENT: Key = Key::new(
     "segment_size",
     "The size of a file of the spool. Two or three exist when there is nothing to do.",
+    Reload::Restart,
+);
+const PREPARED: Key = Key::new(
+    "prepared_size",
+    "How much is filled with zeros ahead, so that a burst of mail is written at the full speed of the\n\
+     storage. 0: one file, when it is about to be needed.",
     Reload::Restart,
 );
 const RESERVE: Key = Key::new(

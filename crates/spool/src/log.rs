@@ -218,6 +218,12 @@ impl Log {
         std::mem::take(&mut self.spare_has_failed)
     }
 
+    /// Makes a spare of a file that is not needed any more.
+    pub(crate) fn prepare_again(&mut self, name: String) {
+        self.workshop.prepare(self.next_generation, self.octets, Some(name));
+        self.next_generation += 1;
+    }
+
     pub(crate) fn drop_spare(&mut self) {
         self.collect_spares();
         if let Some(spare) = self.spares.pop_back() {
@@ -232,8 +238,7 @@ impl Log {
             let wanted = extant.octets == self.octets && self.size().0 < spares_max;
             // Whoever still reads from it keeps the file; only its name goes.
             if wanted && Arc::strong_count(&extant.segment) == 1 {
-                self.workshop.prepare(self.next_generation, self.octets, Some(name));
-                self.next_generation += 1;
+                self.prepare_again(name);
             } else {
                 self.workshop.remove(name);
             }

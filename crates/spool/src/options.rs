@@ -35,6 +35,9 @@ pub struct Options {
     /// memory one at a time. Default 64 MiB. A spool that has
     /// larger segments goes on with those.
     pub segment_octets: u32,
+    /// Octets that are kept ready beside those in use: written once with zeros, so that a burst pays for its
+    /// own octets only. Default 0: one segment, made when it is about to be needed.
+    pub prepared_octets: u64,
     /// Drafts are refused while fewer octets are free on the file system. Default 256 MiB.
     pub reserve_octets: u64,
     /// Drafts are refused while fewer inodes are free. Default 1,000.
@@ -52,6 +55,7 @@ impl Default for Options {
     fn default() -> Self {
         Self {
             segment_octets: 64 << 20,
+            prepared_octets: 0,
             reserve_octets: 256 << 20,
             reserve_inodes: 1_000,
             memory_octets: 64 << 20,
@@ -65,6 +69,7 @@ impl fmt::Debug for Options {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("Options")
             .field("segment_octets", &self.segment_octets)
+            .field("prepared_octets", &self.prepared_octets)
             .field("reserve_octets", &self.reserve_octets)
             .field("reserve_inodes", &self.reserve_inodes)
             .field("memory_octets", &self.memory_octets)

@@ -69,6 +69,7 @@ impl Node {
         let disk: Arc<dyn Disk> = Arc::new(storage.disk.clone());
         let options = Options {
             segment_octets: 64 << 10,
+            prepared_octets: 0,
             reserve_octets: 0,
             reserve_inodes: 0,
             memory_octets: 1 << 20,

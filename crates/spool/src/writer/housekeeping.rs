@@ -19,8 +19,8 @@ use crate::status::Status;
 
 use super::{Effect, Purpose, SPACE_EVERY_GROUPS, SPACE_RETRY_MILLIS, Writer};
 
-/// Spare segments that are kept at most.
-pub(super) const SPARES_MAX: usize = 2;
+/// Spare segments that are kept at most, unless more are to be prepared.
+const SPARES_MAX: usize = 2;
 /// Octets that are copied forward in one cycle, so that commits do not wait long.
 const COPY_OCTETS_MAX: u64 = 1 << 20;
 /// Entries that are copied forward in one cycle.
@@ -31,6 +31,8 @@ pub(super) const DAMAGED: &str = "part of the body is damaged on the storage";
 
 pub(super) struct Housekeeper {
     pub(super) reserve: Space,
+    /// Spare segments that are made ahead, where there is room for them.
+    prepared: usize,
     /// Octets that the pieces of open drafts need.
     pub(super) draft_octets: u64,
     space: Space,
@@ -52,9 +54,10 @@ struct Moving {
 }
 
 impl Housekeeper {
-    pub(super) fn new(reserve: Space, space: Space) -> Self {
+    pub(super) fn new(reserve: Space, prepared: usize, space: Space) -> Self {
         Self {
             reserve,
+            prepared,
             draft_octets: 0,
             space,
             space_looked_at: (0, 0),
@@ -100,12 +103,13 @@ impl Writer {
     }
 
     pub(super) fn has_housework(&mut self, now: u64) -> bool {
-        self.oldest_held() > self.oldest || self.has_surplus() || self.wants_copying(now)
+        let is_due = self.oldest_held() > self.oldest || self.has_surplus() || self.wants_prepared(now);
+        is_due || self.wants_copying(now)
     }
 
     fn has_surplus(&self) -> bool {
-        let spares = self.log.ready_spares();
-        spares > SPARES_MAX || (spares > 1 && self.log.size().1 > self.bound())
+        let (spares, prepared) = (self.log.ready_spares(), self.housekeeper.prepared);
+        spares > prepared.max(SPARES_MAX) || (spares > prepared.max(1) && self.log.size().1 > self.bound())
     }
 
     /// Whether new mail may take room: what drains the spool must find some after it.
@@ -119,7 +123,8 @@ impl Writer {
 
     /// Octets that all files together may take.
     fn bound(&self) -> u64 {
-        2 * self.live_octets() + 2 * u64::from(self.log.segment_octets())
+        let segments = 2 + self.housekeeper.prepared as u64;
+        2 * self.live_octets() + segments * u64::from(self.log.segment_octets())
     }
 
     fn wants_copying(&mut self, now: u64) -> bool {
@@ -159,7 +164,7 @@ impl Writer {
     /// The Trim record is durable: no recovery will look for the files any more.
     pub(super) fn trimmed(&mut self, oldest: u32) {
         self.oldest = oldest;
-        self.log.release_before(oldest, SPARES_MAX);
+        self.log.release_before(oldest, self.housekeeper.prepared.max(SPARES_MAX));
     }
 
     fn tend_spares(&mut self, now: u64) {
@@ -173,9 +178,19 @@ impl Writer {
         let segment = u64::from(self.log.segment_octets());
         let wanted = total + segment <= self.bound() || self.log.is_half_full();
         let can = now >= self.housekeeper.order_after && self.housekeeper.space.octets >= segment;
-        if spares == 0 && wanted && can {
+        if (spares == 0 && wanted && can) || self.wants_prepared(now) {
             self.log.order_spare();
         }
+    }
+
+    /// One at a time, and none out of the reserve: they are there for speed, not for need.
+    fn wants_prepared(&self, now: u64) -> bool {
+        let (spares, ready) = (self.log.size().0, self.log.ready_spares());
+        if spares >= self.housekeeper.prepared || spares > ready || now < self.housekeeper.order_after {
+            return false;
+        }
+        let needed = self.housekeeper.reserve.octets + u64::from(self.log.segment_octets());
+        self.log.space().is_ok_and(|space| space.octets >= needed)
     }
 
     /// Copies what is live in the oldest segment: pieces of open drafts, then entries.

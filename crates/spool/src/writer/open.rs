@@ -53,7 +53,15 @@ pub(crate) fn open(
     let parts = parts(disk, options, workshop, &mut replayed);
     let segment_octets = parts.octets;
     let mut log = Log::open(parts, opening).map_err(io_error("beginning a new segment"))?;
-    replayed.unused.drain(..).for_each(|name| log.discard(name));
+    let prepared = usize::try_from(options.prepared_octets.div_ceil(u64::from(segment_octets)));
+    let prepared = prepared.unwrap_or(usize::MAX);
+    for name in replayed.unused.drain(..) {
+        if log.size().0 < prepared && is_whole(&**disk, &name, segment_octets) {
+            log.prepare_again(name);
+        } else {
+            log.discard(name);
+        }
+    }
     let space = log.space().map_err(io_error("asking for free space"))?;
     let reserve = Space { octets: options.reserve_octets, inodes: options.reserve_inodes };
     let owed = damaged_entries(&replayed);
@@ -72,7 +80,7 @@ pub(crate) fn open(
         waiting: VecDeque::new(),
         leases_are_refused: false,
         broken: None,
-        housekeeper: Housekeeper::new(reserve, space),
+        housekeeper: Housekeeper::new(reserve, prepared, space),
         mailbox: Arc::clone(&mailbox),
         board: Arc::clone(&board),
         clock: Arc::clone(&options.clock),
@@ -105,11 +113,7 @@ fn parts(disk: &Arc<dyn Disk>, options: &Options, workshop: Workshop, replayed: 
     let unused = replayed.unused.iter().filter_map(|name| segment::generation_of(name));
     let used = replayed.links.iter().map(|link| link.header.key.generation);
     let next_generation = unused.chain(used).max().unwrap_or(0) + 1;
-    let is_whole = |name: &String| {
-        let file = disk.open(Path::new(name), Access::Read);
-        file.and_then(|file| file.octets()).is_ok_and(|there| there == u64::from(octets))
-    };
-    let spare = replayed.unused.iter().position(is_whole);
+    let spare = replayed.unused.iter().position(|name| is_whole(&**disk, name, octets));
     Parts {
         disk: Arc::clone(disk),
         workshop,
@@ -120,6 +124,12 @@ fn parts(disk: &Arc<dyn Disk>, options: &Options, workshop: Workshop, replayed: 
         next_generation,
         spare_name: spare.map(|at| replayed.unused.remove(at)),
     }
+}
+
+/// Whether a file that no segment needs can be one.
+fn is_whole(disk: &dyn Disk, name: &str, octets: u32) -> bool {
+    let file = disk.open(Path::new(name), Access::Read);
+    file.and_then(|file| file.octets()).is_ok_and(|there| there == u64::from(octets))
 }
 
 fn extant(link: &Link) -> Extant {

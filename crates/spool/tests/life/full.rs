@@ -85,6 +85,46 @@ fn drafts_are_refused_while_space_is_below_the_reserve() {
     });
 }
 
+#[test]
+fn prepared_segments_are_kept_used_and_found_again_but_never_made_out_of_the_reserve() {
+    let disk = SimDisk::new(22);
+    let prepared = Options { prepared_octets: 5 * u64::from(SEGMENT), ..options() };
+    life_with(&disk, &prepared, Duration::ZERO, async |spool, _| {
+        sleep(Duration::from_secs(1)).await;
+        assert_eq!(spool.status().spare_segments, 5);
+        // A burst finds its room prepared: no space is needed for it.
+        disk.set_capacity(1);
+        let (before, burst) = (spool.status(), 4 * SEGMENT / 4_096);
+        for _ in 0..burst {
+            commit(&spool, "burst", &noise(3_500)).await.unwrap();
+        }
+        let after = spool.status();
+        assert!(after.spare_segments < before.spare_segments, "{after:?}");
+        assert_eq!(after.total_octets, before.total_octets);
+        disk.set_capacity(1 << 30);
+        sleep(Duration::from_secs(1)).await;
+        spool.settle(spool.lease(burst as usize).await.unwrap()).await.unwrap();
+        sleep(Duration::from_secs(1)).await;
+        assert_eq!(spool.status().spare_segments, 5, "{:?}", spool.status());
+    });
+    // What the last life prepared is prepared: renamed, and not written again.
+    let creates = disk.counts().creates;
+    life_with(&disk, &prepared, Duration::ZERO, async |spool, _| {
+        sleep(Duration::from_secs(1)).await;
+        assert_eq!(spool.status().spare_segments, 5, "{:?}", spool.status());
+    });
+    assert!(disk.counts().creates - creates <= 1, "only what took the place of the lock, or of a segment");
+
+    let disk = SimDisk::new(23);
+    let reserve = 7 * u64::from(SEGMENT);
+    disk.set_capacity(reserve + 3 * u64::from(SEGMENT));
+    let options = Options { reserve_octets: reserve, ..prepared };
+    life_with(&disk, &options, Duration::ZERO, async |spool, _| {
+        sleep(Duration::from_secs(60)).await;
+        assert_eq!(spool.status().spare_segments, 2, "{:?}", spool.status());
+    });
+}
+
 /// Gives the writer something to do, so that it looks at the space.
 async fn commit_or_wait(spool: &Spool<String>) {
     sleep(Duration::from_secs(1)).await;
