@@ -6,6 +6,7 @@ use std::sync::Arc;
 
 use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
 use sensor_ingress::Phase;
+use tokio::runtime::{Builder, Runtime};
 use tokio::sync::watch;
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
@@ -25,22 +26,21 @@ pub(crate) fn run(place: &Place) -> anyhow::Result<ExitCode> {
     // Mail is for its owner and, at most, a group that may read the archive.
     rustix::process::umask(rustix::fs::Mode::WGRP | rustix::fs::Mode::RWXO);
     raise_descriptor_limit(loaded.config.smtp.slots.connections);
-    let runtime = tokio::runtime::Builder::new_multi_thread()
-        .worker_threads(threads(loaded.config.threads))
-        .thread_name("sensor")
-        .enable_all()
-        .build()?;
+    let runtime = runtime(loaded.config.threads)?;
     let served = runtime.block_on(serve(loaded));
     // A thread that hangs in a system call must not keep the process from ending.
     runtime.shutdown_background();
     served.map(|()| ExitCode::SUCCESS)
 }
 
-fn threads(configured: usize) -> usize {
-    match configured {
+/// Where sessions are served. One thread needs none of what lets several share their tasks.
+fn runtime(threads: usize) -> io::Result<Runtime> {
+    let threads = match threads {
         0 => std::thread::available_parallelism().map_or(1, usize::from),
         threads => threads,
-    }
+    };
+    let mut builder = if threads == 1 { Builder::new_current_thread() } else { Builder::new_multi_thread() };
+    builder.worker_threads(threads).thread_name("sensor").enable_all().build()
 }
 
 async fn serve(loaded: Loaded) -> anyhow::Result<()> {
