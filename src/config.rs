@@ -322,3 +322,6 @@ fn own_hostname() -> String {
 pub(crate) fn shown_path(path: &Path) -> String {
     path.display().to_string()
 }
+
+#[cfg(test)]
+mod tests;

@@ -1,5 +1,7 @@
 //! `[smtp]`: the rules of the door, the listeners, the limits.
 
+use std::collections::hash_map::Entry;
+use std::collections::{HashMap, HashSet};
 use std::net::SocketAddr;
 use std::num::{NonZeroU32, NonZeroU64};
 use std::path::PathBuf;
@@ -125,19 +127,11 @@ const CERTIFICATE: Key = Key::new(
 const CERTIFICATE_KEY: Key = Key::new("key", "The certificate's private key, PEM.", Reload::Restart);
 
 fn listeners(smtp: &Table<'_>) -> Vec<ListenerConfig> {
-    let mut known: Vec<ListenerConfig> = Vec::new();
+    let mut seen = Seen::default();
     let mut listeners = smtp.tables("listener", "An address that mail servers connect to.", |table| {
         let listener = listener(table);
-        for other in &known {
-            if other.name == listener.name {
-                table.fault_at("name", "another listener has this name");
-            }
-            if other.address == listener.address && listener.address.port() != 0 {
-                table.fault_at("address", format!("listener {} has this address", other.name));
-            }
-        }
         if table.is_present() {
-            known.push(listener.clone());
+            seen.check(table, &listener);
         }
         Some(listener)
     });
@@ -149,6 +143,36 @@ fn listeners(smtp: &Table<'_>) -> Vec<ListenerConfig> {
         });
     }
     listeners
+}
+
+/// What listeners must not share. A default that stands in for a faulty value is not one of them.
+#[derive(Default)]
+struct Seen {
+    names: HashSet<String>,
+    /// With the listener's name in words.
+    addresses: HashMap<SocketAddr, String>,
+}
+
+impl Seen {
+    fn check(&mut self, table: &Table<'_>, listener: &ListenerConfig) {
+        let ListenerConfig { name, address, .. } = listener;
+        let is_named = table.is_sound(LISTENER_NAME.name);
+        if is_named && !self.names.insert(name.clone()) {
+            table.fault_at(LISTENER_NAME.name, "another listener has this name");
+        }
+        // Port 0 is a free one, another for each.
+        if !table.is_sound(ADDRESS.name) || address.port() == 0 {
+            return;
+        }
+        match self.addresses.entry(*address) {
+            Entry::Occupied(other) => {
+                table.fault_at(ADDRESS.name, format!("{} has this address", other.get()));
+            }
+            Entry::Vacant(free) => {
+                free.insert(if is_named { format!("listener {name}") } else { "another listener".into() });
+            }
+        }
+    }
 }
 
 const DEFAULT_ADDRESS: &str = "127.0.0.1:2525";

@@ -72,6 +72,14 @@ impl Ledger {
         self.findings.push(finding);
     }
 
+    /// Whether something was found about a key or an element of its list.
+    pub(crate) fn has_finding(&self, key: &str) -> bool {
+        let is_about = |found: &str| {
+            found.strip_prefix(key).is_some_and(|rest| rest.is_empty() || rest.starts_with('['))
+        };
+        self.findings.iter().any(|finding| is_about(&finding.key))
+    }
+
     /// Whether some table has a secret of this name.
     pub(crate) fn is_secret(&self, name: &str) -> bool {
         self.secrets.contains(name)

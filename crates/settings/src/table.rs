@@ -216,6 +216,13 @@ impl<'r> Table<'r> {
             .unwrap_or(fallback)
     }
 
+    /// Whether the value of a key, or the lack of one, is without fault so far. Where it is not, the value
+    /// that was read is one that nobody wrote: it proves nothing about other keys.
+    #[must_use]
+    pub fn is_sound(&self, name: &str) -> bool {
+        !self.reader.ledger.borrow().has_finding(&self.path_of(name))
+    }
+
     /// Adds a fault that is found only by looking at several keys, at the value of one of them.
     pub fn fault_at(&self, name: &str, message: impl Into<String>) {
         self.find(Finding {
