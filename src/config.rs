@@ -85,7 +85,8 @@ pub(crate) fn load(place: &Place) -> anyhow::Result<Result<Loaded, Faults>> {
     }
     sources.extend(Source::environment("MAILSENSOR", environment()));
     if let Some(directory) = &place.state_dir {
-        sources.push(Source::file("--state-dir", format!("state_dir = {}", quoted(directory)?)));
+        let text = directory.to_str().with_context(|| format!("{} is not UTF-8", directory.display()))?;
+        sources.push(Source::option("--state-dir", STATE_DIR.name, text));
     }
     let reader = Reader::new(sources);
     if let Some(file) = blank {
@@ -108,12 +109,6 @@ fn system_file() -> anyhow::Result<Option<PathBuf>> {
 fn environment() -> impl Iterator<Item = (String, String)> {
     std::env::vars_os()
         .filter_map(|(name, value)| Some((name.into_string().ok()?, value.to_string_lossy().into_owned())))
-}
-
-/// A path as a string of TOML, which takes what JSON writes.
-fn quoted(path: &Path) -> anyhow::Result<String> {
-    let text = path.to_str().with_context(|| format!("{} is not UTF-8", path.display()))?;
-    Ok(serde_json::Value::from(text).to_string())
 }
 
 /// The commented configuration of all defaults.

@@ -35,6 +35,11 @@ pub enum Origin {
         /// Its name.
         variable: Arc<str>,
     },
+    /// An option of the command line.
+    CommandLine {
+        /// The option as it is typed, such as `--state-dir`.
+        option: Arc<str>,
+    },
 }
 
 impl fmt::Display for Origin {
@@ -43,6 +48,7 @@ impl fmt::Display for Origin {
             Self::Default => f.write_str("default"),
             Self::File { name, line } => write!(f, "{name}:{line}"),
             Self::Environment { variable } => f.write_str(variable),
+            Self::CommandLine { option } => f.write_str(option),
         }
     }
 }
@@ -62,7 +68,20 @@ pub struct Source {
 enum Medium {
     BuiltIn,
     File,
+    /// A file that has told nothing.
+    Unreadable,
     Environment,
+    CommandLine,
+}
+
+impl Medium {
+    /// Whether there are lines to be found again. A variable or an option is one value.
+    fn has_lines(self) -> bool {
+        match self {
+            Self::BuiltIn | Self::File => true,
+            Self::Unreadable | Self::Environment | Self::CommandLine => false,
+        }
+    }
 }
 
 /// A fault of a source that is not about any key.
@@ -85,7 +104,7 @@ impl Source {
         let octets = octets.into();
         if octets.len() > SOURCE_OCTETS_MAX {
             let message = format!("the file has {} octets, more than {SOURCE_OCTETS_MAX}", octets.len());
-            return Self::damaged(name, String::new(), Damage { span: 0..0, message });
+            return Self::unreadable(name, message);
         }
         match String::from_utf8(octets) {
             Ok(text) => Self::from_toml(name, Medium::File, without_mark(text)),
@@ -101,6 +120,21 @@ impl Source {
                 )
             }
         }
+    }
+
+    /// A file that should be there and cannot be used at all; `why` says what is wrong and what to do.
+    #[must_use]
+    pub fn unreadable(name: &str, why: impl Into<String>) -> Self {
+        let damage = vec![Damage { span: 0..0, message: why.into() }];
+        Self { damage, ..Self::empty(name, Medium::Unreadable, String::new()) }
+    }
+
+    /// An option of the command line that sets one key, such as `state_dir`, to a string.
+    #[must_use]
+    pub fn option(option: &str, key: &str, value: &str) -> Self {
+        let node = Node { span: 0..value.len(), value: Value::Text(value.to_owned()) };
+        let root = path(key.rsplit('.'), node);
+        Self { root, ..Self::empty(option, Medium::CommandLine, value.to_owned()) }
     }
 
     /// The variables whose names begin with `prefix` and two underscores, one source each.
@@ -122,11 +156,7 @@ impl Source {
         let node = DeValue::parse(&text)
             .map(Node::new)
             .unwrap_or_else(|_| Node { span: 0..text.len(), value: Value::Text(text.clone()) });
-        let root = key.rsplit(SEPARATOR).fold(node, |node, part| {
-            let entry = Entry { key_span: 0..0, node };
-            Node { span: 0..0, value: Value::Table(Tree::from([(part.to_owned(), entry)])) }
-        });
-        let Value::Table(root) = root.value else { unreachable!("a key has at least one part") };
+        let root = path(key.rsplit(SEPARATOR), node);
         Self { root, ..Self::empty(name, Medium::Environment, text) }
     }
 
@@ -179,8 +209,11 @@ impl Source {
     pub(crate) fn origin(&self, at: usize) -> Origin {
         match self.medium {
             Medium::BuiltIn => Origin::Default,
-            Medium::File => Origin::File { name: self.shared_name(), line: self.line(at) },
+            Medium::File | Medium::Unreadable => {
+                Origin::File { name: self.shared_name(), line: self.line(at) }
+            }
             Medium::Environment => Origin::Environment { variable: self.shared_name() },
+            Medium::CommandLine => Origin::CommandLine { option: self.shared_name() },
         }
     }
 
@@ -195,7 +228,7 @@ impl Source {
         &self.text[self.line_starts[line - 1]..end]
     }
 
-    /// Start, position and excerpt of a span. A variable is one value and may be a secret: neither is shown.
+    /// Start, position and excerpt of a span. What has no lines has none; a variable may also be a secret.
     ///
     /// `last` is the place that was asked for before, with its answer: the faults of one long line are then
     /// counted once through.
@@ -204,7 +237,7 @@ impl Source {
         span: &Range<usize>,
         last: Option<(usize, Position)>,
     ) -> Option<(usize, Position, Excerpt)> {
-        if self.medium == Medium::Environment {
+        if !self.medium.has_lines() {
             return None;
         }
         let (start, end) =
@@ -218,6 +251,16 @@ impl Source {
         let column = column + self.text[counted_from..start].chars().count();
         Some((start, Position { line, column }, Excerpt::new(&self.text, line_start, start, end)))
     }
+}
+
+/// A value as the only one of a document; the parts of its key come innermost first.
+fn path<'a>(parts: impl Iterator<Item = &'a str>, node: Node) -> Tree {
+    let root = parts.fold(node, |node, part| {
+        let entry = Entry { key_span: 0..0, node };
+        Node { span: 0..0, value: Value::Table(Tree::from([(part.to_owned(), entry)])) }
+    });
+    let Value::Table(root) = root.value else { unreachable!("a key has at least one part") };
+    root
 }
 
 /// Editors on Windows put a byte order mark first; columns count from behind it.

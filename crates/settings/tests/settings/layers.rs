@@ -122,6 +122,27 @@ fn faults_of_variables_name_them_and_show_no_values() {
 }
 
 #[test]
+fn what_has_no_lines_is_named_without_one() {
+    let option = |value| vec![Source::option("--state-dir", "state_dir", value)];
+    let (sample, result) = read(option("7"));
+    assert_eq!(sample.state_dir.to_str(), Some("7"));
+    assert_eq!(origin(&result.unwrap(), "state_dir"), "\"7\" from --state-dir");
+    for (sources, fault) in [
+        (option(""), "--state-dir: state_dir: is empty\n = expected a path"),
+        (
+            environment(&[("MAILSENSOR__STATE_DIR", "")]),
+            "MAILSENSOR__STATE_DIR: state_dir: is empty\n = expected a path",
+        ),
+        (
+            vec![Source::unreadable("conf.d/10.toml", "cannot be read: permission denied")],
+            "conf.d/10.toml: cannot be read: permission denied",
+        ),
+    ] {
+        assert_eq!(read(sources).1.unwrap_err().to_string(), fault);
+    }
+}
+
+#[test]
 fn an_empty_file_is_told_from_a_broken_one() {
     for (text, empty) in [
         ("", true),
