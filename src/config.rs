@@ -73,15 +73,12 @@ pub(crate) struct Loaded {
 /// # Errors
 /// When the file cannot be read, or every fault in it.
 pub(crate) fn load(place: &Place) -> anyhow::Result<Result<Loaded, Faults>> {
-    let file = match &place.config {
-        Some(file) => Some(file.clone()),
-        None => system_file()?,
-    };
+    let file = place.config.clone().or_else(system_file);
     let (mut sources, mut blank) = (Vec::new(), None);
     if let Some(file) = &file {
-        let text = std::fs::read(file).with_context(|| format!("cannot read {}", file.display()))?;
-        blank = text.trim_ascii().is_empty().then(|| file.display());
-        sources.push(Source::file(&file.display().to_string(), text));
+        let source = Source::read(file);
+        blank = source.is_blank().then(|| file.display());
+        sources.push(source);
     }
     sources.extend(Source::environment("MAILSENSOR", environment()));
     if let Some(directory) = &place.state_dir {
@@ -99,10 +96,9 @@ pub(crate) fn load(place: &Place) -> anyhow::Result<Result<Loaded, Faults>> {
 }
 
 /// A file that is there and must not be looked at is not passed over: the defaults would be another sensor.
-fn system_file() -> anyhow::Result<Option<PathBuf>> {
+fn system_file() -> Option<PathBuf> {
     let file = PathBuf::from(SYSTEM_FILE);
-    let exists = file.try_exists().with_context(|| format!("cannot look at {SYSTEM_FILE}"))?;
-    Ok(exists.then_some(file))
+    file.try_exists().unwrap_or(true).then_some(file)
 }
 
 /// The environment as text; a name that is none is not ours.

@@ -34,12 +34,12 @@
 //! assert!(shown.to_toml_with_origins().contains("enabled = false  # mailsensor.toml:2"));
 //! ```
 //!
-//! Left out on purpose: no files are opened and no variables are read here (texts are arguments), and no
-//! section is known.
+//! Left out on purpose: no variables are read here (they are arguments), and no section is known.
 
 mod convert;
 mod excerpt;
 mod fault;
+mod file;
 mod form;
 mod key;
 mod ledger;

@@ -103,7 +103,7 @@ impl Source {
     pub fn file(name: &str, octets: impl Into<Vec<u8>>) -> Self {
         let octets = octets.into();
         if octets.len() > SOURCE_OCTETS_MAX {
-            let message = format!("the file has {} octets, more than {SOURCE_OCTETS_MAX}", octets.len());
+            let message = format!("the file has more than {SOURCE_OCTETS_MAX} octets");
             return Self::unreadable(name, message);
         }
         match String::from_utf8(octets) {
@@ -181,10 +181,10 @@ impl Source {
         Self { name: name.into(), medium, text, line_starts, root: Tree::new(), damage: Vec::new() }
     }
 
-    /// Whether the source says nothing at all: what a file that was cut off by a full disk looks like.
+    /// Whether there is nothing at all, not even a comment: what a full disk leaves of a file.
     #[must_use]
-    pub fn is_empty(&self) -> bool {
-        self.root.is_empty() && self.damage.is_empty()
+    pub fn is_blank(&self) -> bool {
+        self.damage.is_empty() && self.text.trim_ascii().is_empty()
     }
 
     /// The name as the caller gave it.

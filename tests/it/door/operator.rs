@@ -71,6 +71,23 @@ fn a_configuration_that_is_not_toml_is_placed() {
 }
 
 #[test]
+fn a_configuration_that_cannot_be_read_is_a_fault() {
+    let home = Home::new("");
+    let said_of = |why: &str| {
+        let expected = format!("{}: cannot be read: {why}\n", home.config().display());
+        for command in ["check", "run"] {
+            let output = home.command(&[command]);
+            assert_eq!(output.status.code(), Some(78), "{command}: {}", said(&output));
+            assert_eq!(said(&output), expected, "{command}");
+        }
+    };
+    fs::remove_file(home.config()).unwrap();
+    said_of("No such file or directory (os error 2); write it or name another one");
+    fs::create_dir(home.config()).unwrap();
+    said_of("Is a directory (os error 21); name a file in it");
+}
+
+#[test]
 fn an_option_of_the_command_line_is_an_origin() {
     let home = Home::new("");
     let shown = |arguments: &[&str]| String::from_utf8(home.output(arguments)).unwrap();
