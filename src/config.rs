@@ -74,23 +74,13 @@ pub(crate) struct Loaded {
 /// When the file cannot be read, or every fault in it.
 pub(crate) fn load(place: &Place) -> anyhow::Result<Result<Loaded, Faults>> {
     let file = place.config.clone().or_else(system_file);
-    let (mut sources, mut blank) = (Vec::new(), None);
-    if let Some(file) = &file {
-        let source = Source::read(file);
-        blank = source.is_blank().then(|| file.display());
-        sources.push(source);
-    }
+    let mut sources: Vec<Source> = file.iter().map(|file| Source::read(file)).collect();
     sources.extend(Source::environment("MAILSENSOR", environment()));
     if let Some(directory) = &place.state_dir {
         let text = directory.to_str().with_context(|| format!("{} is not UTF-8", directory.display()))?;
         sources.push(Source::option("--state-dir", STATE_DIR.name, text));
     }
     let reader = Reader::new(sources);
-    if let Some(file) = blank {
-        // More likely a disk that was full when it was written than a wish for the defaults.
-        let fault = format!("{file} is empty; with a comment in it, it is a configuration of defaults");
-        reader.root().fault_at("", fault);
-    }
     let config = Config::read(&reader);
     Ok(reader.finish().map(|shown| Loaded { config, shown, file }))
 }

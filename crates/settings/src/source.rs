@@ -35,6 +35,11 @@ pub enum Origin {
         /// Its name.
         variable: Arc<str>,
     },
+    /// A credential that systemd hands over.
+    Credential {
+        /// Its name.
+        name: Arc<str>,
+    },
     /// An option of the command line.
     CommandLine {
         /// The option as it is typed, such as `--state-dir`.
@@ -48,13 +53,14 @@ impl fmt::Display for Origin {
             Self::Default => f.write_str("default"),
             Self::File { name, line } => write!(f, "{name}:{line}"),
             Self::Environment { variable } => f.write_str(variable),
+            Self::Credential { name } => write!(f, "systemd credential {name}"),
             Self::CommandLine { option } => f.write_str(option),
         }
     }
 }
 
 /// One source of settings, taken apart as far as it can be.
-#[derive(Debug)]
+#[derive(Clone)]
 pub struct Source {
     name: Arc<str>,
     medium: Medium,
@@ -68,6 +74,8 @@ pub struct Source {
 enum Medium {
     BuiltIn,
     File,
+    /// The file that the program writes itself.
+    Runtime,
     /// A file that has told nothing.
     Unreadable,
     Environment,
@@ -78,14 +86,14 @@ impl Medium {
     /// Whether there are lines to be found again. A variable or an option is one value.
     fn has_lines(self) -> bool {
         match self {
-            Self::BuiltIn | Self::File => true,
+            Self::BuiltIn | Self::File | Self::Runtime => true,
             Self::Unreadable | Self::Environment | Self::CommandLine => false,
         }
     }
 }
 
 /// A fault of a source that is not about any key.
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 pub(crate) struct Damage {
     pub(crate) span: Range<usize>,
     pub(crate) message: String,
@@ -101,25 +109,16 @@ impl Source {
     /// A file's octets. A byte order mark and Windows line ends are fine; what is not UTF-8 is a fault.
     #[must_use]
     pub fn file(name: &str, octets: impl Into<Vec<u8>>) -> Self {
-        let octets = octets.into();
-        if octets.len() > SOURCE_OCTETS_MAX {
-            let message = format!("the file has more than {SOURCE_OCTETS_MAX} octets");
-            return Self::unreadable(name, message);
-        }
-        match String::from_utf8(octets) {
-            Ok(text) => Self::from_toml(name, Medium::File, without_mark(text)),
-            Err(error) => {
-                let at = error.utf8_error().valid_up_to();
-                // Everything before the bad octet is the same in the lossy text, so its place is, too.
-                let text = String::from_utf8_lossy(error.as_bytes()).into_owned();
-                let message = "not UTF-8".to_owned();
-                Self::damaged(
-                    name,
-                    text,
-                    Damage { span: at..at + char::REPLACEMENT_CHARACTER.len_utf8(), message },
-                )
-            }
-        }
+        Self::from_octets(name, Medium::File, octets.into())
+    }
+
+    /// The octets of the file that the program writes itself: only keys that say [`Key::at_run_time`] may
+    /// stand in it.
+    ///
+    /// [`Key::at_run_time`]: crate::Key::at_run_time
+    #[must_use]
+    pub fn runtime(name: &str, octets: impl Into<Vec<u8>>) -> Self {
+        Self::from_octets(name, Medium::Runtime, octets.into())
     }
 
     /// A file that should be there and cannot be used at all; `why` says what is wrong and what to do.
@@ -160,6 +159,23 @@ impl Source {
         Self { root, ..Self::empty(name, Medium::Environment, text) }
     }
 
+    fn from_octets(name: &str, medium: Medium, octets: Vec<u8>) -> Self {
+        if octets.len() > SOURCE_OCTETS_MAX {
+            return Self::unreadable(name, format!("the file has more than {SOURCE_OCTETS_MAX} octets"));
+        }
+        match String::from_utf8(octets) {
+            Ok(text) => Self::from_toml(name, medium, without_mark(text)),
+            Err(error) => {
+                let at = error.utf8_error().valid_up_to();
+                // Everything before the bad octet is the same in the lossy text, so its place is, too.
+                let text = String::from_utf8_lossy(error.as_bytes()).into_owned();
+                let span = at..at + char::REPLACEMENT_CHARACTER.len_utf8();
+                let damage = vec![Damage { span, message: "not UTF-8".to_owned() }];
+                Self { damage, ..Self::empty(name, medium, text) }
+            }
+        }
+    }
+
     fn from_toml(name: &str, medium: Medium, text: String) -> Self {
         let (table, errors) = DeTable::parse_recoverable(&text);
         let root = tree::tree(table.into_inner());
@@ -172,19 +188,9 @@ impl Source {
         Self { root, damage, ..Self::empty(name, medium, text) }
     }
 
-    fn damaged(name: &str, text: String, damage: Damage) -> Self {
-        Self { damage: vec![damage], ..Self::empty(name, Medium::File, text) }
-    }
-
     fn empty(name: &str, medium: Medium, text: String) -> Self {
         let line_starts = std::iter::once(0).chain(text.match_indices('\n').map(|(at, _)| at + 1)).collect();
         Self { name: name.into(), medium, text, line_starts, root: Tree::new(), damage: Vec::new() }
-    }
-
-    /// Whether there is nothing at all, not even a comment: what a full disk leaves of a file.
-    #[must_use]
-    pub fn is_blank(&self) -> bool {
-        self.damage.is_empty() && self.text.trim_ascii().is_empty()
     }
 
     /// The name as the caller gave it.
@@ -201,6 +207,27 @@ impl Source {
         &self.root
     }
 
+    pub(crate) fn text(&self) -> &str {
+        &self.text
+    }
+
+    /// Whether it is a file that says something.
+    pub(crate) fn is_file(&self) -> bool {
+        self.medium.has_lines() && !self.text.is_empty()
+    }
+
+    pub(crate) fn is_runtime(&self) -> bool {
+        self.medium == Medium::Runtime
+    }
+
+    /// Where the value of a key such as `smtp.enabled` comes from, if this source has one.
+    pub(crate) fn origin_of(&self, key: &str) -> Option<Origin> {
+        let (tables, name) = key.rsplit_once('.').unwrap_or(("", key));
+        let mut tables = tables.split('.').filter(|part| !part.is_empty());
+        let holder = tables.try_fold(&self.root, |tree, part| tree.get(part)?.node.value.table())?;
+        Some(self.origin(holder.get(name)?.node.span.start))
+    }
+
     /// The part of the text at `span`, for values whose type the environment leaves open.
     pub(crate) fn raw(&self, span: Range<usize>) -> Option<&str> {
         (self.medium == Medium::Environment).then(|| self.text.get(span)).flatten()
@@ -209,7 +236,7 @@ impl Source {
     pub(crate) fn origin(&self, at: usize) -> Origin {
         match self.medium {
             Medium::BuiltIn => Origin::Default,
-            Medium::File | Medium::Unreadable => {
+            Medium::File | Medium::Runtime | Medium::Unreadable => {
                 Origin::File { name: self.shared_name(), line: self.line(at) }
             }
             Medium::Environment => Origin::Environment { variable: self.shared_name() },
@@ -250,6 +277,16 @@ impl Source {
         };
         let column = column + self.text[counted_from..start].chars().count();
         Some((start, Position { line, column }, Excerpt::new(&self.text, line_start, start, end)))
+    }
+}
+
+impl fmt::Debug for Source {
+    /// Without its text, which may hold secrets.
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Source")
+            .field("name", &self.name)
+            .field("medium", &self.medium)
+            .finish_non_exhaustive()
     }
 }
 

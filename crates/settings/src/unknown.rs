@@ -2,6 +2,7 @@
 
 use crate::ledger::{Finding, Ledger, Member, Place};
 use crate::source::Source;
+use crate::table::FILE_SUFFIX;
 use crate::tree::{Tree, Value, shown_key};
 
 /// How many edits a name may be away from the one that was meant: one for each so many characters.
@@ -55,12 +56,19 @@ impl Walk<'_> {
 
     fn unknown(&self, pattern: &str, name: &str, path: String, place: Place) -> Finding {
         let siblings = self.ledger.known.get(pattern);
-        let near = nearest(name, siblings.into_iter().flat_map(|keys| keys.keys().copied()));
+        let names = || siblings.into_iter().flat_map(|keys| keys.keys().copied());
+        let secret_file = |stem: &str| {
+            names().find(|name| name.strip_suffix(FILE_SUFFIX) == Some(stem) && self.ledger.is_secret(stem))
+        };
+        // Whoever forgets the end of `password_file` has written the password itself.
+        let stems = names().filter_map(|name| name.strip_suffix(FILE_SUFFIX));
+        let near = nearest(name, names().chain(stems.filter(|stem| self.ledger.is_secret(stem))));
         let elsewhere = || {
             let mut tables = self.ledger.known.iter();
             tables.find(|(_, keys)| keys.contains_key(name)).map(|(pattern, _)| joined(pattern, name))
         };
-        let message = match near.map(str::to_owned).or_else(elsewhere) {
+        let meant = near.map(|near| secret_file(near).unwrap_or(near).to_owned());
+        let message = match meant.or_else(elsewhere) {
             Some(meant) => format!("unknown key; did you mean {meant}?"),
             None => "unknown key".to_owned(),
         };

@@ -1,5 +1,7 @@
 //! Layers of settings as a section and an administrator see them.
 
+#![expect(clippy::unwrap_used, reason = "a test that cannot go on panics")]
+
 mod faults;
 mod hostile;
 mod layers;
