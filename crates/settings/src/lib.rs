@@ -37,12 +37,16 @@
 //! Left out on purpose: no variables are read here (they are arguments), and no section is known.
 
 mod convert;
+mod difference;
+mod durable;
 mod excerpt;
 mod fault;
 mod file;
 mod form;
 mod key;
+mod layers;
 mod ledger;
+mod proposal;
 mod reader;
 mod secret;
 mod shown;
@@ -52,12 +56,16 @@ mod tree;
 mod unknown;
 
 pub use convert::ItemFault;
+pub use difference::Difference;
 pub use fault::{Fault, Faults, Position};
 pub use file::DROP_INS_MAX;
 pub use form::Form;
 pub use key::{Key, Kind, Reload};
+pub use layers::{Effective, Layers, MainFile, Places};
+pub use proposal::{Change, KeepError, Overridden, Proposal, Refused};
 pub use reader::Reader;
 pub use secret::{SECRET_OCTETS_MAX, Secret};
 pub use shown::{Record, Section, Shown};
 pub use source::{Origin, SOURCE_OCTETS_MAX, Source};
 pub use table::Table;
+pub use toml::Value;

@@ -3,7 +3,10 @@
 #![expect(clippy::unwrap_used, reason = "a test that cannot go on panics")]
 
 mod faults;
+mod files;
 mod hostile;
 mod layers;
+mod proposals;
 mod sample;
+mod secrets;
 mod shown;
