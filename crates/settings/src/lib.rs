@@ -48,6 +48,7 @@ mod layers;
 mod ledger;
 mod proposal;
 mod reader;
+mod schema;
 mod secret;
 mod shown;
 mod source;

@@ -8,5 +8,6 @@ mod hostile;
 mod layers;
 mod proposals;
 mod sample;
+mod schema;
 mod secrets;
 mod shown;
