@@ -74,26 +74,30 @@ fn item_faults(faults: Vec<EntryFault>) -> Vec<ItemFault> {
     faults.into_iter().map(|fault| ItemFault { index: fault.index, message: fault.to_string() }).collect()
 }
 
-const ENABLED: Key = Key::new("enabled", "Whether mail is taken. Off: nothing listens.", Reload::Restart);
+const ENABLED: Key =
+    Key::new("enabled", "Whether mail is taken. Off: nothing listens.", Reload::Restart).at_run_time();
 const DOMAINS: Key = Key::new(
     "destination_domains",
     "Domains whose recipients are covered; `!` excepts. An entry covers its subdomains, the most\n\
      specific entry decides. Empty: every domain. With at least one entry that covers: only what\n\
      is covered. With `!` entries only: all but those.",
     Reload::Restart,
-);
+)
+.at_run_time();
 const UNCOVERED_KEY: Key = Key::new(
     "uncovered",
     "What becomes of a recipient that is not covered: refuse (550) or accept (taken, not scanned).",
     Reload::Restart,
-);
+)
+.at_run_time();
 const CLIENTS: Key = Key::new(
     "clients",
     "Addresses and blocks that may connect; `!` excepts. The longest prefix decides. Empty: any\n\
      client if destination_domains is set, else only clients in the subnets of this host.",
     Reload::Restart,
-);
-const SIZE_LIMIT: Key = Key::new("message_size_limit", "The largest message.", Reload::Restart);
+)
+.at_run_time();
+const SIZE_LIMIT: Key = Key::new("message_size_limit", "The largest message.", Reload::Restart).at_run_time();
 const BARE_NEWLINE: Key = Key::new(
     "bare_newline",
     "What becomes of a message with a CR or LF that stands alone: keep (as it came, flagged) or\n\

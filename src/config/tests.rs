@@ -1,3 +1,5 @@
+use sensor_settings::{Faults, Source};
+
 use super::*;
 
 fn read(text: &str) -> Result<Shown, Faults> {

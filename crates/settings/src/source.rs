@@ -30,6 +30,13 @@ pub enum Origin {
         /// The line of the value.
         line: usize,
     },
+    /// The file that the program writes itself.
+    RunTime {
+        /// The file's name.
+        name: Arc<str>,
+        /// The line of the value.
+        line: usize,
+    },
     /// An environment variable.
     Environment {
         /// Its name.
@@ -47,11 +54,19 @@ pub enum Origin {
     },
 }
 
+impl Origin {
+    /// Whether the value was given by the control plane.
+    #[must_use]
+    pub fn is_run_time(&self) -> bool {
+        matches!(self, Self::RunTime { .. })
+    }
+}
+
 impl fmt::Display for Origin {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::Default => f.write_str("default"),
-            Self::File { name, line } => write!(f, "{name}:{line}"),
+            Self::File { name, line } | Self::RunTime { name, line } => write!(f, "{name}:{line}"),
             Self::Environment { variable } => f.write_str(variable),
             Self::Credential { name } => write!(f, "systemd credential {name}"),
             Self::CommandLine { option } => f.write_str(option),
@@ -236,9 +251,10 @@ impl Source {
     pub(crate) fn origin(&self, at: usize) -> Origin {
         match self.medium {
             Medium::BuiltIn => Origin::Default,
-            Medium::File | Medium::Runtime | Medium::Unreadable => {
+            Medium::File | Medium::Unreadable => {
                 Origin::File { name: self.shared_name(), line: self.line(at) }
             }
+            Medium::Runtime => Origin::RunTime { name: self.shared_name(), line: self.line(at) },
             Medium::Environment => Origin::Environment { variable: self.shared_name() },
             Medium::CommandLine => Origin::CommandLine { option: self.shared_name() },
         }
