@@ -88,16 +88,6 @@ fn a_configuration_that_cannot_be_read_is_a_fault() {
 }
 
 #[test]
-fn an_option_of_the_command_line_is_an_origin() {
-    let home = Home::new("");
-    let shown = |arguments: &[&str]| String::from_utf8(home.output(arguments)).unwrap();
-    let of_file = shown(&["config", "show"]);
-    assert!(of_file.contains(&format!("  # {}:1\n", home.config().display())), "{of_file}");
-    let of_option = shown(&["--state-dir", "elsewhere", "config", "show"]);
-    assert!(of_option.starts_with("state_dir = \"elsewhere\"  # --state-dir\n"), "{of_option}");
-}
-
-#[test]
 fn a_certificate_that_cannot_be_used_is_named_by_check_and_run() {
     let home = Home::new("");
     let state = home.state();
