@@ -55,8 +55,10 @@ impl Smtp {
             size: table.read(SIZE_LIMIT, &size_limit, "unlimited"),
         };
         let bare_newline = table.read(BARE_NEWLINE, &Form::words(BARE), "keep");
-        let certificate = certificate(&table.table("tls", "The certificate that listeners show."));
-        let listeners = listeners(table);
+        let tls = table.table("tls", "TLS on the listeners, and the certificate that they show.");
+        let security = tls.read(TLS_SECURITY, &Form::words(SECURITY), "opportunistic");
+        let certificate = certificate(&tls);
+        let listeners = listeners(table, security);
         let limits = table.table("limits", "What one client may take up. Above a limit it gets 421 or 452.");
         Self {
             rules,
@@ -105,6 +107,17 @@ const BARE_NEWLINE: Key = Key::new(
     Reload::Restart,
 );
 
+const SECURITY: &[(&str, Security)] =
+    &[("none", Security::None), ("opportunistic", Security::Opportunistic), ("required", Security::Required)];
+
+const TLS_SECURITY: Key = Key::new(
+    "security",
+    "Whether STARTTLS is offered (opportunistic), needed before any mail (required) or neither (none),\n\
+     on listeners that do not say it themselves.",
+    Reload::Restart,
+)
+.at_run_time();
+
 fn certificate(table: &Table<'_>) -> Option<CertificateFiles> {
     let certificate: Option<PathBuf> = table.optional(CERTIFICATE, &Form::path());
     let key = table.optional(CERTIFICATE_KEY, &Form::path());
@@ -130,10 +143,10 @@ const CERTIFICATE: Key = Key::new(
 );
 const CERTIFICATE_KEY: Key = Key::new("key", "The certificate's private key, PEM.", Reload::Restart);
 
-fn listeners(smtp: &Table<'_>) -> Vec<ListenerConfig> {
+fn listeners(smtp: &Table<'_>, security: Security) -> Vec<ListenerConfig> {
     let mut seen = Seen::default();
     let mut listeners = smtp.tables("listener", "An address that mail servers connect to.", |table| {
-        let listener = listener(table);
+        let listener = listener(table, security);
         if table.is_present() {
             seen.check(table, &listener);
         }
@@ -143,7 +156,7 @@ fn listeners(smtp: &Table<'_>) -> Vec<ListenerConfig> {
         listeners.push(ListenerConfig {
             name: "default".to_owned(),
             address: DEFAULT_ADDRESS.parse().expect("an address and a port"),
-            security: Security::Opportunistic,
+            security,
         });
     }
     listeners
@@ -181,16 +194,11 @@ impl Seen {
 
 const DEFAULT_ADDRESS: &str = "127.0.0.1:2525";
 
-fn listener(table: &Table<'_>) -> ListenerConfig {
-    const SECURITY: &[(&str, Security)] = &[
-        ("none", Security::None),
-        ("opportunistic", Security::Opportunistic),
-        ("required", Security::Required),
-    ];
+fn listener(table: &Table<'_>, security: Security) -> ListenerConfig {
     ListenerConfig {
         name: table.read(LISTENER_NAME, &Form::text("a name"), "default"),
         address: table.read(ADDRESS, &Form::socket_address(), DEFAULT_ADDRESS),
-        security: table.read(SECURITY_KEY, &Form::words(SECURITY), "opportunistic"),
+        security: table.optional(LISTENER_SECURITY, &Form::words(SECURITY)).unwrap_or(security),
     }
 }
 
@@ -201,9 +209,9 @@ const ADDRESS: Key = Key::new(
     "Where it listens; [::]:25 takes IPv4 and IPv6. Port 0: a free one, shown at the start.",
     Reload::Restart,
 );
-const SECURITY_KEY: Key = Key::new(
+const LISTENER_SECURITY: Key = Key::new(
     "security",
-    "Whether STARTTLS is offered (opportunistic), needed before any mail (required) or neither (none).",
+    "What smtp.tls.security is for this listener alone. Not set: the same.",
     Reload::Restart,
 );
 

@@ -67,3 +67,31 @@ fn listeners_are_compared_only_by_what_could_be_read() {
     // Port 0 is a free one, another for each.
     assert!(read(&two_listeners(["'a'", "'127.0.0.1:0'", "'b'", "'127.0.0.1:0'"])).is_ok());
 }
+
+#[test]
+fn a_listener_without_a_tls_level_has_that_of_all() {
+    use sensor_ingress::Security::{None, Opportunistic, Required};
+    let listener = "[[smtp.listener]]\nname = 'a'\naddress = '127.0.0.1:0'\n";
+    let levels = |text: &str| -> Vec<_> {
+        let reader = Reader::new(vec![Source::file("mailsensor.toml", text)]);
+        let config = Config::read(&reader);
+        reader.finish().unwrap();
+        config.smtp.listeners.iter().map(|listener| listener.security).collect()
+    };
+    for (text, expected) in [
+        (String::new(), vec![Opportunistic]),
+        ("smtp.tls.security = 'required'".into(), vec![Required]),
+        (format!("{listener}[smtp.tls]\nsecurity = 'none'"), vec![None]),
+        (
+            format!(
+                "{listener}security = 'required'\n{}[smtp.tls]\nsecurity = 'none'",
+                listener.replace("'a'", "'b'")
+            ),
+            vec![Required, None],
+        ),
+    ] {
+        assert_eq!(levels(&text), expected, "{text}");
+    }
+}
+
+mod schema;
