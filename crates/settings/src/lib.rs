@@ -11,12 +11,16 @@
 //! ```
 //!
 //! A section of the program asks for its keys and gets typed values. In doing so it says what each key means,
-//! so that `config show`, a commented file of all defaults and the check for unknown keys follow from the
-//! code that reads, and cannot disagree with it.
+//! so that `config show`, a commented file of all defaults, a JSON Schema, the list of what a reload changes
+//! and the check for unknown keys follow from the code that reads, and cannot disagree with it.
+//!
+//! [`Layers`] does this with the files of a host: it reads them, reads them again on a reload, and keeps what
+//! is changed at run time in a layer of its own.
 //!
 //! Promised: all faults of all sources are found in one go, syntax included; each has file, line and column;
 //! a key that nobody asked for is a fault. Where a value is faulty the default stands in, so that reading
-//! goes on, but [`Reader::finish`] gives no settings then: whole or not at all.
+//! goes on, but [`Reader::finish`] gives no settings then: whole or not at all. A change at run time is checked
+//! first and durable before it is in force. Secrets are shown nowhere.
 //!
 //! ```
 //! use sensor_settings::{Form, Key, Reader, Reload, Source};

@@ -49,6 +49,7 @@ pub enum Refused {
     #[error("{}", shown_list(.0))]
     Overridden(Vec<Overridden>),
     /// The settings would be faulty: a value that cannot be used, a key that is unknown or not for run time.
+    /// In HTTP: 422. Places are those in the run-time layer as it would be, which nobody has: tell the keys.
     #[error(transparent)]
     Faulty(#[from] Faults),
 }
@@ -122,10 +123,8 @@ impl<'a, T> Proposal<'a, T> {
     pub fn keep(self) -> Result<Effective<T>, KeepError> {
         let Self { layers, runtime, effective } = self;
         let at = layers.runtime_at();
-        let written = match runtime.text() == layers.sources[at].text() {
-            true => Ok(()),
-            false => write(&layers.runtime, runtime.text()),
-        };
+        // Also where nothing is new: somebody may have removed the file since it was loaded.
+        let written = write(&layers.runtime, runtime.text());
         match written {
             Ok(()) | Err(KeepError::NotDurable { .. }) => layers.sources[at] = runtime,
             Err(KeepError::Unwritten { .. }) => {}
