@@ -1,9 +1,14 @@
 //! The layers of settings as an administrator meets them: files, the run-time layer, the environment.
 
 use std::fs;
+use std::io::ErrorKind;
+use std::path::PathBuf;
 use std::process::{Command, Output};
 
+use sensor_settings::{Change, Form, KeepError, Key, Layers, MainFile, Places, Reader, Reload};
+
 use crate::harness::sensor::{BINARY, Home};
+use crate::harness::tmpfs::Tmpfs;
 
 /// A sensor with one more file and a run-time layer.
 fn home(drop_in: &str, runtime: &str) -> Home {
@@ -102,4 +107,48 @@ fn the_schema_is_printed_for_editors() {
     assert_eq!(schema["$schema"], "https://json-schema.org/draft/2020-12/schema");
     let listener = &schema["properties"]["smtp"]["properties"]["listener"]["items"];
     assert_eq!(listener["properties"]["name"]["default"], "default");
+}
+
+#[test]
+fn a_change_that_the_disk_has_no_room_for_leaves_the_old_one() {
+    let name = "a_change_that_the_disk_has_no_room_for_leaves_the_old_one";
+    let home = Home::new("");
+    let Some(disk) = Tmpfs::mount(name, &home.state(), 256 * 1024) else { return };
+    home.configure(&format!("state_dir = {:?}\n", home.state()));
+    let places = Places {
+        file: MainFile::Required(home.config()),
+        drop_ins: home.path().join("conf.d"),
+        runtime: |reader| state_dir(reader).join("runtime.toml"),
+        above: Vec::new(),
+        credentials: None,
+    };
+    let (mut layers, _) = Layers::open(places, greeting).unwrap();
+    let mut say = |text: &str| layers.propose(&[Change::set("greeting", text)]).unwrap().keep();
+    say("hello").unwrap();
+    disk.fill();
+    let long = "x".repeat(64 * 1024);
+    for _ in 0..3 {
+        let error = say(&long).unwrap_err();
+        let KeepError::Unwritten { source, .. } = &error else { panic!("{error}") };
+        assert_eq!(source.kind(), ErrorKind::StorageFull);
+        let kept = fs::read_to_string(home.state().join("runtime.toml")).unwrap();
+        assert!(kept.ends_with("greeting = \"hello\"\n"), "{kept}");
+        assert_eq!(
+            fs::read_dir(home.state()).unwrap().count(),
+            2,
+            "beside it there is only what fills the disk"
+        );
+    }
+    fs::remove_file(home.state().join("ballast")).unwrap();
+    assert_eq!(say(&long).unwrap().settings, Some(long));
+}
+
+fn state_dir(reader: &Reader) -> PathBuf {
+    reader.root().read(Key::new("state_dir", "Where state is.", Reload::Restart), &Form::path(), "state")
+}
+
+fn greeting(reader: &Reader) -> Option<String> {
+    let _ = state_dir(reader);
+    let key = Key::new("greeting", "What is said.", Reload::Live).at_run_time();
+    reader.root().optional(key, &Form::text("a text"))
 }

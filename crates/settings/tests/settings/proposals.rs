@@ -110,6 +110,7 @@ fn what_would_be_faulty_is_refused_whole() {
         let Err(Refused::Faulty(found)) = layers.propose(&changes[..]).map(drop) else {
             panic!("{faults:?}")
         };
+        assert!(!found.to_string().contains("hunter2"), "{found}");
         let found: Vec<String> = found
             .iter()
             .map(|fault| {
