@@ -170,6 +170,9 @@ fn describe(out: &mut String, record: &Record) {
         Reload::Live => {}
         Reload::Restart => comment_lines(out, "A change takes effect with the next start."),
     }
+    if record.key.run_time {
+        comment_lines(out, "The control plane may set it.");
+    }
     match &record.default {
         Some(default) => line(out, format_args!("#{} = {default}", record.key.name)),
         None => line(out, format_args!("# {} has no default", record.key.name)),

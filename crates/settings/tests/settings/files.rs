@@ -196,7 +196,11 @@ fn a_main_file_that_was_there_must_stay() {
         "main.toml: cannot be read: No such file or directory (os error 2); write it or name another one";
     assert_eq!(said(&host, layers.reload()), [missing]);
     assert_eq!(said(&host, host.open(Vec::new())), [missing]);
-    assert!(host.open_with(file(), Vec::new()).is_ok());
+    assert!(host.open_with(file(), Vec::new()).is_ok(), "a new start knows nothing of it");
+    host.write("main.toml", "smtp.enabled = false");
+    let (mut layers, _) = host.open_with(file(), Vec::new()).unwrap();
+    fs::remove_file(host.path("main.toml")).unwrap();
+    assert_eq!(said(&host, layers.reload()), [missing]);
 }
 
 #[test]

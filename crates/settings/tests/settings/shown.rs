@@ -70,11 +70,13 @@ const DEFAULTS: &str = r#"# Where state is kept.
 [smtp]
 # Whether mail is taken.
 # Takes true or false.
+# The control plane may set it.
 #enabled = true
 
 # Whose mail is taken.
 # Empty: everybody's.
 # Takes a list of domains such as example.com.
+# The control plane may set it.
 #destination_domains = []
 
 # Opens the door.
@@ -110,6 +112,7 @@ const DEFAULTS: &str = r#"# Where state is kept.
 # Recipients of a message.
 # Takes a whole number from 1 to 100000.
 # A change takes effect with the next start.
+# The control plane may set it.
 #recipients = 1000
 
 # How long a session may be silent.
