@@ -54,8 +54,10 @@ pub(crate) enum Command {
 pub(crate) enum ConfigCommand {
     /// Print a configuration with every key, its default and its meaning
     Init,
-    /// Print each setting in force and where it comes from
+    /// Print each setting in force, where it comes from, and whether a change of it needs a restart
     Show,
+    /// Print a JSON Schema of the configuration, for editors and programs
+    Schema,
 }
 
 #[derive(Debug, Subcommand)]

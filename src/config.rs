@@ -1,25 +1,23 @@
 //! The configuration: every section, composed.
 //!
-//! Sources, later ones win: what is built in, the file, the environment (`MAILSENSOR__SMTP__ENABLED`), the
-//! command line. It is taken whole or not at all.
+//! Layers, later ones win: what is built in, the file, `conf.d/*.toml` beside it, `runtime.toml` in the state
+//! directory, the environment (`MAILSENSOR__SMTP__ENABLED`), the command line. They are taken whole or not at
+//! all.
 
+mod load;
 mod smtp;
 
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
-use anyhow::Context;
 use sensor_ingress::AddressLog;
 use sensor_mail::NodeId;
 use sensor_policy::Octets;
-use sensor_settings::{Faults, Form, Key, Reader, Reload, Shown, Source, Table};
+use sensor_settings::{Form, Key, Reader, Reload, Shown, Table};
 
-use crate::cli::Place;
 use crate::log;
+pub(crate) use load::{Loaded, load};
 pub(crate) use smtp::{ListenerConfig, Smtp, advertised};
-
-/// Read when no file is named and this one exists.
-const SYSTEM_FILE: &str = "/etc/mailsensor/mailsensor.toml";
 
 /// Everything that can be configured.
 #[derive(Debug)]
@@ -60,74 +58,17 @@ pub(crate) struct Log {
     pub(crate) addresses: AddressLog,
 }
 
-/// A configuration with the records of what was read, for `config show`.
-#[derive(Debug)]
-pub(crate) struct Loaded {
-    pub(crate) config: Config,
-    pub(crate) shown: Shown,
-    /// The file it was read from.
-    pub(crate) file: Option<PathBuf>,
-}
-
-/// Reads the configuration of `place`.
-///
-/// # Errors
-/// When the file cannot be read, or every fault in it.
-pub(crate) fn load(place: &Place) -> anyhow::Result<Result<Loaded, Faults>> {
-    let file = match &place.config {
-        Some(file) => Some(file.clone()),
-        None => system_file()?,
-    };
-    let (mut sources, mut blank) = (Vec::new(), None);
-    if let Some(file) = &file {
-        let text = std::fs::read(file).with_context(|| format!("cannot read {}", file.display()))?;
-        blank = text.trim_ascii().is_empty().then(|| file.display());
-        sources.push(Source::file(&file.display().to_string(), text));
-    }
-    sources.extend(Source::environment("MAILSENSOR", environment()));
-    if let Some(directory) = &place.state_dir {
-        sources.push(Source::file("--state-dir", format!("state_dir = {}", quoted(directory)?)));
-    }
-    let reader = Reader::new(sources);
-    if let Some(file) = blank {
-        // More likely a disk that was full when it was written than a wish for the defaults.
-        let fault = format!("{file} is empty; with a comment in it, it is a configuration of defaults");
-        reader.root().fault_at("", fault);
-    }
-    let config = Config::read(&reader);
-    Ok(reader.finish().map(|shown| Loaded { config, shown, file }))
-}
-
-/// A file that is there and must not be looked at is not passed over: the defaults would be another sensor.
-fn system_file() -> anyhow::Result<Option<PathBuf>> {
-    let file = PathBuf::from(SYSTEM_FILE);
-    let exists = file.try_exists().with_context(|| format!("cannot look at {SYSTEM_FILE}"))?;
-    Ok(exists.then_some(file))
-}
-
-/// The environment as text; a name that is none is not ours.
-fn environment() -> impl Iterator<Item = (String, String)> {
-    std::env::vars_os()
-        .filter_map(|(name, value)| Some((name.into_string().ok()?, value.to_string_lossy().into_owned())))
-}
-
-/// A path as a string of TOML, which takes what JSON writes.
-fn quoted(path: &Path) -> anyhow::Result<String> {
-    let text = path.to_str().with_context(|| format!("{} is not UTF-8", path.display()))?;
-    Ok(serde_json::Value::from(text).to_string())
-}
-
-/// The commented configuration of all defaults.
-pub(crate) fn commented_defaults() -> String {
+/// Every key with its meaning and default, whatever is set.
+pub(crate) fn described() -> Shown {
     let reader = Reader::new(Vec::new());
     Config::read(&reader);
-    reader.finish().expect("nothing was read that could be faulty").commented_defaults()
+    reader.finish().expect("nothing was read that could be faulty")
 }
 
 impl Config {
     fn read(reader: &Reader) -> Self {
         let root = reader.root();
-        let state_dir = root.read(STATE_DIR, &Form::path(), "./mailsensor-data");
+        let state_dir = state_dir(reader);
         let hostname =
             root.optional(HOSTNAME, &Form::new("a host name", hostname)).unwrap_or_else(own_hostname);
         let node = root.integer(NODE, 0, 0..=NodeId::MAX);
@@ -160,6 +101,10 @@ impl Config {
     pub(crate) fn tls_dir(&self) -> PathBuf {
         self.state_dir.join("tls")
     }
+}
+
+fn state_dir(reader: &Reader) -> PathBuf {
+    reader.root().read(STATE_DIR, &Form::path(), "./mailsensor-data")
 }
 
 const STATE_DIR: Key = Key::new(
@@ -330,3 +275,6 @@ fn own_hostname() -> String {
 pub(crate) fn shown_path(path: &Path) -> String {
     path.display().to_string()
 }
+
+#[cfg(test)]
+mod tests;

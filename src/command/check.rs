@@ -8,7 +8,7 @@ use sensor_policy::ClientDefault;
 use super::{CONFIG_FAULTS, configured};
 use crate::assemble::is_in_memory;
 use crate::cli::Place;
-use crate::config::{Config, shown_path};
+use crate::config::Config;
 
 pub(crate) fn check(place: &Place) -> anyhow::Result<ExitCode> {
     let loaded = match configured(place)? {
@@ -23,9 +23,14 @@ pub(crate) fn check(place: &Place) -> anyhow::Result<ExitCode> {
         return Ok(ExitCode::from(CONFIG_FAULTS));
     }
     notes(&loaded.config);
-    match &loaded.file {
-        Some(file) => println!("{}: no faults", shown_path(file)),
-        None => println!("no file is read; the built-in defaults have no faults"),
+    for record in loaded.shown.iter().filter(|record| record.origin.is_run_time()) {
+        println!("note: {} is set at run time, in {}", record.path, record.origin);
+    }
+    for file in loaded.layers.files() {
+        println!("{file}: no faults");
+    }
+    if loaded.file.is_none() {
+        println!("no file is read; the built-in defaults have no faults");
     }
     Ok(ExitCode::SUCCESS)
 }

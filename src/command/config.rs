@@ -4,7 +4,7 @@ use std::process::ExitCode;
 
 use super::{configured, print};
 use crate::cli::{ConfigCommand, Place};
-use crate::config::commented_defaults;
+use crate::config::described;
 
 pub(crate) fn config(place: &Place, command: &ConfigCommand) -> anyhow::Result<ExitCode> {
     match command {
@@ -13,6 +13,7 @@ pub(crate) fn config(place: &Place, command: &ConfigCommand) -> anyhow::Result<E
             Ok(loaded) => print(|out| out.write_all(loaded.shown.to_toml_with_origins().as_bytes())),
             Err(status) => Ok(status),
         },
+        ConfigCommand::Schema => print(|out| writeln!(out, "{:#}", described().json_schema("mailsensor"))),
     }
 }
 
@@ -22,7 +23,7 @@ fn commented_file() -> String {
         "# mailsensor: every key with its default. A line that begins with # and no space is a setting:\n\
          # take the # away to change it. `mailsensor check` names every fault, `mailsensor config show`\n\
          # prints what is in force and where it comes from.\n\n{}",
-        commented_defaults()
+        described().commented_defaults()
     )
 }
 

@@ -1,5 +1,7 @@
 //! `[smtp]`: the rules of the door, the listeners, the limits.
 
+use std::collections::hash_map::Entry;
+use std::collections::{HashMap, HashSet};
 use std::net::SocketAddr;
 use std::num::{NonZeroU32, NonZeroU64};
 use std::path::PathBuf;
@@ -53,8 +55,10 @@ impl Smtp {
             size: table.read(SIZE_LIMIT, &size_limit, "unlimited"),
         };
         let bare_newline = table.read(BARE_NEWLINE, &Form::words(BARE), "keep");
-        let certificate = certificate(&table.table("tls", "The certificate that listeners show."));
-        let listeners = listeners(table);
+        let tls = table.table("tls", "TLS on the listeners, and the certificate that they show.");
+        let security = tls.read(TLS_SECURITY, &Form::words(SECURITY), "opportunistic");
+        let certificate = certificate(&tls);
+        let listeners = listeners(table, security);
         let limits = table.table("limits", "What one client may take up. Above a limit it gets 421 or 452.");
         Self {
             rules,
@@ -72,32 +76,47 @@ fn item_faults(faults: Vec<EntryFault>) -> Vec<ItemFault> {
     faults.into_iter().map(|fault| ItemFault { index: fault.index, message: fault.to_string() }).collect()
 }
 
-const ENABLED: Key = Key::new("enabled", "Whether mail is taken. Off: nothing listens.", Reload::Restart);
+const ENABLED: Key =
+    Key::new("enabled", "Whether mail is taken. Off: nothing listens.", Reload::Restart).at_run_time();
 const DOMAINS: Key = Key::new(
     "destination_domains",
     "Domains whose recipients are covered; `!` excepts. An entry covers its subdomains, the most\n\
      specific entry decides. Empty: every domain. With at least one entry that covers: only what\n\
      is covered. With `!` entries only: all but those.",
     Reload::Restart,
-);
+)
+.at_run_time();
 const UNCOVERED_KEY: Key = Key::new(
     "uncovered",
     "What becomes of a recipient that is not covered: refuse (550) or accept (taken, not scanned).",
     Reload::Restart,
-);
+)
+.at_run_time();
 const CLIENTS: Key = Key::new(
     "clients",
     "Addresses and blocks that may connect; `!` excepts. The longest prefix decides. Empty: any\n\
      client if destination_domains is set, else only clients in the subnets of this host.",
     Reload::Restart,
-);
-const SIZE_LIMIT: Key = Key::new("message_size_limit", "The largest message.", Reload::Restart);
+)
+.at_run_time();
+const SIZE_LIMIT: Key = Key::new("message_size_limit", "The largest message.", Reload::Restart).at_run_time();
 const BARE_NEWLINE: Key = Key::new(
     "bare_newline",
     "What becomes of a message with a CR or LF that stands alone: keep (as it came, flagged) or\n\
      reject (550).",
     Reload::Restart,
 );
+
+const SECURITY: &[(&str, Security)] =
+    &[("none", Security::None), ("opportunistic", Security::Opportunistic), ("required", Security::Required)];
+
+const TLS_SECURITY: Key = Key::new(
+    "security",
+    "Whether STARTTLS is offered (opportunistic), needed before any mail (required) or neither (none),\n\
+     on listeners that do not say it themselves.",
+    Reload::Restart,
+)
+.at_run_time();
 
 fn certificate(table: &Table<'_>) -> Option<CertificateFiles> {
     let certificate: Option<PathBuf> = table.optional(CERTIFICATE, &Form::path());
@@ -124,20 +143,12 @@ const CERTIFICATE: Key = Key::new(
 );
 const CERTIFICATE_KEY: Key = Key::new("key", "The certificate's private key, PEM.", Reload::Restart);
 
-fn listeners(smtp: &Table<'_>) -> Vec<ListenerConfig> {
-    let mut known: Vec<ListenerConfig> = Vec::new();
+fn listeners(smtp: &Table<'_>, security: Security) -> Vec<ListenerConfig> {
+    let mut seen = Seen::default();
     let mut listeners = smtp.tables("listener", "An address that mail servers connect to.", |table| {
-        let listener = listener(table);
-        for other in &known {
-            if other.name == listener.name {
-                table.fault_at("name", "another listener has this name");
-            }
-            if other.address == listener.address && listener.address.port() != 0 {
-                table.fault_at("address", format!("listener {} has this address", other.name));
-            }
-        }
+        let listener = listener(table, security);
         if table.is_present() {
-            known.push(listener.clone());
+            seen.check(table, &listener);
         }
         Some(listener)
     });
@@ -145,24 +156,49 @@ fn listeners(smtp: &Table<'_>) -> Vec<ListenerConfig> {
         listeners.push(ListenerConfig {
             name: "default".to_owned(),
             address: DEFAULT_ADDRESS.parse().expect("an address and a port"),
-            security: Security::Opportunistic,
+            security,
         });
     }
     listeners
 }
 
+/// What listeners must not share. A default that stands in for a faulty value is not one of them.
+#[derive(Default)]
+struct Seen {
+    names: HashSet<String>,
+    /// With the listener's name in words.
+    addresses: HashMap<SocketAddr, String>,
+}
+
+impl Seen {
+    fn check(&mut self, table: &Table<'_>, listener: &ListenerConfig) {
+        let ListenerConfig { name, address, .. } = listener;
+        let is_named = table.is_sound(LISTENER_NAME.name);
+        if is_named && !self.names.insert(name.clone()) {
+            table.fault_at(LISTENER_NAME.name, "another listener has this name");
+        }
+        // Port 0 is a free one, another for each.
+        if !table.is_sound(ADDRESS.name) || address.port() == 0 {
+            return;
+        }
+        match self.addresses.entry(*address) {
+            Entry::Occupied(other) => {
+                table.fault_at(ADDRESS.name, format!("{} has this address", other.get()));
+            }
+            Entry::Vacant(free) => {
+                free.insert(if is_named { format!("listener {name}") } else { "another listener".into() });
+            }
+        }
+    }
+}
+
 const DEFAULT_ADDRESS: &str = "127.0.0.1:2525";
 
-fn listener(table: &Table<'_>) -> ListenerConfig {
-    const SECURITY: &[(&str, Security)] = &[
-        ("none", Security::None),
-        ("opportunistic", Security::Opportunistic),
-        ("required", Security::Required),
-    ];
+fn listener(table: &Table<'_>, security: Security) -> ListenerConfig {
     ListenerConfig {
         name: table.read(LISTENER_NAME, &Form::text("a name"), "default"),
         address: table.read(ADDRESS, &Form::socket_address(), DEFAULT_ADDRESS),
-        security: table.read(SECURITY_KEY, &Form::words(SECURITY), "opportunistic"),
+        security: table.optional(LISTENER_SECURITY, &Form::words(SECURITY)).unwrap_or(security),
     }
 }
 
@@ -173,9 +209,9 @@ const ADDRESS: Key = Key::new(
     "Where it listens; [::]:25 takes IPv4 and IPv6. Port 0: a free one, shown at the start.",
     Reload::Restart,
 );
-const SECURITY_KEY: Key = Key::new(
+const LISTENER_SECURITY: Key = Key::new(
     "security",
-    "Whether STARTTLS is offered (opportunistic), needed before any mail (required) or neither (none).",
+    "What smtp.tls.security is for this listener alone. Not set: the same.",
     Reload::Restart,
 );
 

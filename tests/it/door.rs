@@ -4,6 +4,7 @@
 mod crowd;
 mod operator;
 mod set_aside;
+mod settings;
 
 use std::io::ErrorKind;
 use std::net::TcpStream;

@@ -33,6 +33,14 @@ pub struct Fault {
     pub(crate) excerpt: Option<Excerpt>,
 }
 
+impl Fault {
+    /// A fault of a key that no source has.
+    pub(crate) fn of_key(key: &str, message: &str) -> Self {
+        let (key, message) = (key.to_owned(), message.to_owned());
+        Self { source: None, position: None, key, message, expected: None, excerpt: None }
+    }
+}
+
 impl fmt::Display for Fault {
     /// Its place, key and message in one line, then the line that it is about.
     ///

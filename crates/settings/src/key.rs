@@ -13,13 +13,22 @@ pub struct Key {
     pub reload: Reload,
     /// Whether the value must be shown nowhere.
     pub secret: bool,
+    /// Whether the control plane may set it, in the run-time layer.
+    pub run_time: bool,
 }
 
 impl Key {
     /// A key whose value may be shown.
     #[must_use]
     pub const fn new(name: &'static str, doc: &'static str, reload: Reload) -> Self {
-        Self { name, doc, reload, secret: false }
+        Self { name, doc, reload, secret: false, run_time: false }
+    }
+
+    /// The same key, which the control plane may set. Not for what says where things are or who may reach
+    /// them: whoever holds the token of the control plane is not yet the administrator of the host.
+    #[must_use]
+    pub const fn at_run_time(self) -> Self {
+        Self { run_time: true, ..self }
     }
 
     /// The same key, its value shown as `***` and in no excerpt of a fault.
@@ -57,6 +66,11 @@ pub enum Kind {
     },
     /// One of a few strings.
     Words(Vec<&'static str>),
+    /// The path of a file that holds a secret.
+    SecretFile {
+        /// The systemd credential that is read where the key is not set.
+        credential: String,
+    },
     /// An array of strings.
     List {
         /// The meaning of the array, such as "a list of addresses such as ...".
@@ -71,6 +85,9 @@ impl fmt::Display for Kind {
             Self::Boolean => f.write_str("true or false"),
             Self::Integer { min, max } => write!(f, "a whole number from {min} to {max}"),
             Self::Text { expected } => f.write_str(expected),
+            Self::SecretFile { credential } => {
+                write!(f, "the path of a file with one line; not set: the systemd credential {credential}")
+            }
             Self::Words(words) => write!(f, "one of {}", words.join(", ")),
             Self::List { expected } => f.write_str(expected),
         }

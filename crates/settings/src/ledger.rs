@@ -4,8 +4,10 @@ use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::ops::Range;
 
 use crate::fault::{Fault, Faults, Position};
+use crate::key::Kind;
 use crate::shown::{Record, Section};
 use crate::source::Source;
+use crate::table::FILE_SUFFIX;
 
 /// Where a fault is: the index of its source and a span of that source's text.
 #[derive(Clone, Debug)]
@@ -60,8 +62,21 @@ impl Ledger {
         if record.key.secret {
             self.secrets.insert(record.key.name);
         }
-        let at = *self.section_at.get(section).expect("a table opens its section");
-        self.sections[at].records.push(record);
+        if let Kind::SecretFile { .. } = record.kind {
+            // Whoever forgets the end of the name writes the secret itself.
+            self.secrets.extend(record.key.name.strip_suffix(FILE_SUFFIX));
+        }
+        self.section(section).records.push(record);
+    }
+
+    /// The record of the key of a section that was read last.
+    pub(crate) fn last_record(&mut self, section: &str) -> &mut Record {
+        self.section(section).records.last_mut().expect("a key was read")
+    }
+
+    fn section(&mut self, path: &str) -> &mut Section {
+        let at = *self.section_at.get(path).expect("a table opens its section");
+        &mut self.sections[at]
     }
 
     pub(crate) fn know(&mut self, pattern: &str, name: &'static str, member: Member) {
@@ -70,6 +85,14 @@ impl Ledger {
 
     pub(crate) fn find(&mut self, finding: Finding) {
         self.findings.push(finding);
+    }
+
+    /// Whether something was found about a key or an element of its list.
+    pub(crate) fn has_finding(&self, key: &str) -> bool {
+        let is_about = |found: &str| {
+            found.strip_prefix(key).is_some_and(|rest| rest.is_empty() || rest.starts_with('['))
+        };
+        self.findings.iter().any(|finding| is_about(&finding.key))
     }
 
     /// Whether some table has a secret of this name.

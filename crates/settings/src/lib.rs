@@ -11,12 +11,16 @@
 //! ```
 //!
 //! A section of the program asks for its keys and gets typed values. In doing so it says what each key means,
-//! so that `config show`, a commented file of all defaults and the check for unknown keys follow from the
-//! code that reads, and cannot disagree with it.
+//! so that `config show`, a commented file of all defaults, a JSON Schema, the list of what a reload changes
+//! and the check for unknown keys follow from the code that reads, and cannot disagree with it.
+//!
+//! [`Layers`] does this with the files of a host: it reads them, reads them again on a reload, and keeps what
+//! is changed at run time in a layer of its own.
 //!
 //! Promised: all faults of all sources are found in one go, syntax included; each has file, line and column;
 //! a key that nobody asked for is a fault. Where a value is faulty the default stands in, so that reading
-//! goes on, but [`Reader::finish`] gives no settings then: whole or not at all.
+//! goes on, but [`Reader::finish`] gives no settings then: whole or not at all. A change at run time is checked
+//! first and durable before it is in force. Secrets are shown nowhere.
 //!
 //! ```
 //! use sensor_settings::{Form, Key, Reader, Reload, Source};
@@ -34,16 +38,22 @@
 //! assert!(shown.to_toml_with_origins().contains("enabled = false  # mailsensor.toml:2"));
 //! ```
 //!
-//! Left out on purpose: no files are opened and no variables are read here (texts are arguments), and no
-//! section is known.
+//! Left out on purpose: no variables are read here (they are arguments), and no section is known.
 
 mod convert;
+mod difference;
+mod durable;
 mod excerpt;
 mod fault;
+mod file;
 mod form;
 mod key;
+mod layers;
 mod ledger;
+mod proposal;
 mod reader;
+mod schema;
+mod secret;
 mod shown;
 mod source;
 mod table;
@@ -51,10 +61,16 @@ mod tree;
 mod unknown;
 
 pub use convert::ItemFault;
+pub use difference::Difference;
 pub use fault::{Fault, Faults, Position};
+pub use file::DROP_INS_MAX;
 pub use form::Form;
 pub use key::{Key, Kind, Reload};
+pub use layers::{Effective, Layers, MainFile, Places};
+pub use proposal::{Change, KeepError, Overridden, Proposal, Refused};
 pub use reader::Reader;
+pub use secret::{SECRET_OCTETS_MAX, Secret};
 pub use shown::{Record, Section, Shown};
 pub use source::{Origin, SOURCE_OCTETS_MAX, Source};
 pub use table::Table;
+pub use toml::Value;

@@ -1,6 +1,7 @@
 //! Reads sources, later ones over earlier ones.
 
 use std::cell::RefCell;
+use std::path::PathBuf;
 
 use crate::fault::Faults;
 use crate::ledger::Ledger;
@@ -17,13 +18,21 @@ use crate::unknown;
 pub struct Reader {
     pub(crate) sources: Vec<Source>,
     pub(crate) ledger: RefCell<Ledger>,
+    /// Where systemd puts credentials.
+    pub(crate) credentials: Option<PathBuf>,
 }
 
 impl Reader {
     /// Reads from `sources`; a later one overrides an earlier one.
     #[must_use]
     pub fn new(sources: Vec<Source>) -> Self {
-        Self { sources, ledger: RefCell::default() }
+        Self { sources, ledger: RefCell::default(), credentials: None }
+    }
+
+    /// Looks for secrets that no source names in this directory, `$CREDENTIALS_DIRECTORY` of systemd.
+    #[must_use]
+    pub fn with_credentials(self, directory: Option<PathBuf>) -> Self {
+        Self { credentials: directory, ..self }
     }
 
     /// The table that holds all others.
@@ -43,11 +52,17 @@ impl Reader {
     /// # Errors
     /// Every fault of every source.
     pub fn finish(self) -> Result<Shown, Faults> {
+        self.end().0
+    }
+
+    /// The same, and the sources, to read them again.
+    pub(crate) fn end(self) -> (Result<Shown, Faults>, Vec<Source>) {
         let mut ledger = self.ledger.into_inner();
         unknown::check(&self.sources, &mut ledger);
-        match ledger.faults(&self.sources) {
+        let result = match ledger.faults(&self.sources) {
             None => Ok(Shown::new(ledger.sections)),
             Some(faults) => Err(faults),
-        }
+        };
+        (result, self.sources)
     }
 }

@@ -3,6 +3,7 @@
 use std::fmt::Write;
 
 use crate::key::{Key, Kind, Reload};
+use crate::secret::Secret;
 use crate::source::Origin;
 
 /// What stands for the value of a secret.
@@ -37,10 +38,14 @@ pub struct Record {
     pub kind: Kind,
     /// The default as TOML, if it has one.
     pub default: Option<String>,
+    /// Whether it must be set.
+    pub required: bool,
     /// The value in force as TOML, if it has one; `"***"` for a secret.
     pub value: Option<String>,
     /// Where the value comes from.
     pub origin: Origin,
+    /// What is hidden: kept so that a change of it is seen.
+    pub(crate) secret: Option<Secret>,
 }
 
 impl Record {
@@ -48,12 +53,13 @@ impl Record {
         path: String,
         key: Key,
         kind: Kind,
-        default: Option<String>,
-        value: Option<String>,
-        origin: Origin,
+        (default, required): (Option<String>, bool),
+        (value, origin): (Option<String>, Origin),
     ) -> Self {
         let hidden = |text| if key.secret { SECRET.to_owned() } else { text };
-        Self { path, key, kind, default: default.map(hidden), value: value.map(hidden), origin }
+        let secret = value.clone().filter(|_| key.secret).map(Secret::new);
+        let (default, value) = (default.map(hidden), value.map(hidden));
+        Self { path, key, kind, default, required, value, origin, secret }
     }
 }
 
@@ -64,7 +70,7 @@ impl Section {
         self.path.contains("[]")
     }
 
-    fn is_element(&self) -> bool {
+    pub(crate) fn is_element(&self) -> bool {
         self.path.contains('[') && !self.is_template()
     }
 
@@ -92,6 +98,12 @@ impl Shown {
         &self.sections
     }
 
+    /// The record of a key in force, such as `smtp.limits.recipients`.
+    #[must_use]
+    pub fn record(&self, path: &str) -> Option<&Record> {
+        self.iter().find(|record| record.path == path)
+    }
+
     /// The keys in force.
     pub fn iter(&self) -> impl Iterator<Item = &Record> {
         self.sections.iter().filter(|section| !section.is_template()).flat_map(|section| &section.records)
@@ -105,8 +117,14 @@ impl Shown {
             begin(&mut out, section, "");
             for record in &section.records {
                 let name = record.key.name;
+                let when = match record.key.reload {
+                    Reload::Live => "",
+                    Reload::Restart => "; a change needs a restart",
+                };
                 match &record.value {
-                    Some(value) => line(&mut out, format_args!("{name} = {value}  # {}", record.origin)),
+                    Some(value) => {
+                        line(&mut out, format_args!("{name} = {value}  # {}{when}", record.origin));
+                    }
                     None => line(&mut out, format_args!("# {name} is not set")),
                 }
             }
@@ -151,6 +169,9 @@ fn describe(out: &mut String, record: &Record) {
     match record.key.reload {
         Reload::Live => {}
         Reload::Restart => comment_lines(out, "A change takes effect with the next start."),
+    }
+    if record.key.run_time {
+        comment_lines(out, "The control plane may set it.");
     }
     match &record.default {
         Some(default) => line(out, format_args!("#{} = {default}", record.key.name)),

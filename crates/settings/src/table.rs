@@ -1,5 +1,10 @@
 //! A table of the settings, as the section that it belongs to reads it.
 
+mod findings;
+mod secret;
+
+pub(crate) use secret::FILE_SUFFIX;
+
 use std::fmt;
 use std::ops::{Range, RangeInclusive};
 
@@ -17,7 +22,7 @@ use crate::unknown::joined;
 ///
 /// Each method that reads a key also records what the key means. A faulty value is noted and the default
 /// stands in for it.
-#[derive(Clone, Debug)]
+#[derive(Clone)]
 pub struct Table<'r> {
     reader: &'r Reader,
     /// As an administrator finds it: `smtp.listener[2]`.
@@ -28,12 +33,31 @@ pub struct Table<'r> {
 }
 
 /// What one source says about a table.
-#[derive(Clone, Debug)]
+#[derive(Clone)]
 struct Layer<'r> {
     source: usize,
     /// The line `[smtp]`, or the key where dots or an inline table stand for one.
     header: Range<usize>,
     tree: &'r Tree,
+}
+
+/// A key that is asked for.
+struct Wanted<'a> {
+    key: Key,
+    kind: &'a Kind,
+    /// As TOML.
+    default: Option<String>,
+    required: bool,
+}
+
+impl<'a> Wanted<'a> {
+    fn with_default(key: Key, kind: &'a Kind, default: String) -> Self {
+        Self { key, kind, default: Some(default), required: false }
+    }
+
+    fn optional(key: Key, kind: &'a Kind) -> Self {
+        Self { key, kind, default: None, required: false }
+    }
 }
 
 /// A value that is taken, as typed and as TOML.
@@ -110,6 +134,9 @@ impl<'r> Table<'r> {
         }
         let mut elements = Vec::new();
         for (source, entry) in self.entries(name) {
+            if self.reader.sources[source].is_runtime() {
+                self.find_not_at_run_time(name, source, entry);
+            }
             elements = self.elements(name, source, entry);
         }
         let open = |(index, layer)| {
@@ -145,7 +172,8 @@ impl<'r> Table<'r> {
     /// Reads `true` or `false`.
     #[must_use]
     pub fn boolean(&self, key: Key, default: bool) -> bool {
-        self.value(key, &Kind::Boolean, Some(default.to_string()), |_, node| boolean(node)).unwrap_or(default)
+        let wanted = Wanted::with_default(key, &Kind::Boolean, default.to_string());
+        self.value(wanted, |_, node| boolean(node)).unwrap_or(default)
     }
 
     /// Reads a whole number within a range that fits an `i64`, as TOML's numbers do.
@@ -164,10 +192,9 @@ impl<'r> Table<'r> {
             "default of {} is out of range",
             self.path_of(key.name)
         );
-        self.value(key, &Kind::Integer { min, max }, Some(default.to_string()), |_, node| {
-            integer(node, min, max)
-        })
-        .unwrap_or(default)
+        let kind = Kind::Integer { min, max };
+        let wanted = Wanted::with_default(key, &kind, default.to_string());
+        self.value(wanted, |_, node| integer(node, min, max)).unwrap_or(default)
     }
 
     /// Reads a string of some form. The default is typed like a value.
@@ -178,24 +205,21 @@ impl<'r> Table<'r> {
     pub fn read<T: 'static>(&self, key: Key, form: &Form<T>, default: &str) -> T {
         let parsed = form.parse(default);
         let fallback = parsed.unwrap_or_else(|why| panic!("default of {}: {why}", self.path_of(key.name)));
-        self.value(key, form.kind(), Some(quoted(default)), |source, node| text(form, source, node))
-            .unwrap_or(fallback)
+        let wanted = Wanted::with_default(key, form.kind(), quoted(default));
+        self.value(wanted, |source, node| text(form, source, node)).unwrap_or(fallback)
     }
 
     /// Reads a string of some form that may be missing.
     #[must_use]
     pub fn optional<T: 'static>(&self, key: Key, form: &Form<T>) -> Option<T> {
-        self.value(key, form.kind(), None, |source, node| text(form, source, node))
+        self.value(Wanted::optional(key, form.kind()), |source, node| text(form, source, node))
     }
 
     /// Reads a string of some form that must be set.
     #[must_use]
     pub fn required<T: 'static>(&self, key: Key, form: &Form<T>) -> Option<T> {
-        let taken = self.value(key, form.kind(), None, |source, node| text(form, source, node));
-        if self.entries(key.name).next().is_none() {
-            self.find_missing(key, form.kind());
-        }
-        taken
+        let wanted = Wanted { required: true, ..Wanted::optional(key, form.kind()) };
+        self.value(wanted, |source, node| text(form, source, node))
     }
 
     /// Reads an array of strings that is empty by default. `expected` is what it is, such as `a list of names`;
@@ -212,34 +236,25 @@ impl<'r> Table<'r> {
     ) -> T {
         let fallback = parse(&[]).unwrap_or_else(|_| panic!("{} cannot be empty", self.path_of(key.name)));
         let default = quoted_list::<&str>(&[]);
-        self.value(key, &Kind::List { expected }, Some(default), |source, node| list(source, node, &parse))
-            .unwrap_or(fallback)
-    }
-
-    /// Adds a fault that is found only by looking at several keys, at the value of one of them.
-    pub fn fault_at(&self, name: &str, message: impl Into<String>) {
-        self.find(Finding {
-            place: self.place_of(name),
-            key: self.path_of(name),
-            message: message.into(),
-            expected: None,
-            // Whoever calls this may speak of a secret; nobody needs its line to find it.
-            secret: self.is_secret(name),
-        });
+        let kind = Kind::List { expected };
+        let wanted = Wanted::with_default(key, &kind, default);
+        self.value(wanted, |source, node| list(source, node, &parse)).unwrap_or(fallback)
     }
 
     /// Reads a key from each source that sets it, records it and gives the value of the last one.
     fn value<T>(
         &self,
-        key: Key,
-        kind: &Kind,
-        default: Option<String>,
+        wanted: Wanted<'_>,
         convert: impl Fn(&Source, &Node) -> Result<(T, String), Vec<Misfit>>,
     ) -> Option<T> {
+        let Wanted { key, kind, default, required } = wanted;
         self.know(key.name, Member::Value);
         let mut taken = None;
         for (index, entry) in self.entries(key.name) {
             let source = &self.reader.sources[index];
+            if source.is_runtime() && !key.run_time {
+                self.find_not_at_run_time(key.name, index, entry);
+            }
             taken = match convert(source, &entry.node) {
                 Ok((value, text)) => {
                     Some(Taken { value, text, origin: source.origin(entry.node.span.start) })
@@ -250,14 +265,21 @@ impl<'r> Table<'r> {
                 }
             };
         }
+        if required && !self.is_set(key.name) {
+            self.find_missing(key, kind);
+        }
         let (value, text, origin) = match taken {
             Some(Taken { value, text, origin }) => (Some(value), Some(text), origin),
             None => (None, default.clone(), Origin::Default),
         };
         let path = self.path_of(key.name);
-        let record = Record::new(path, key, kind.clone(), default, text, origin);
+        let record = Record::new(path, key, kind.clone(), (default, required), (text, origin));
         self.reader.ledger.borrow_mut().record(&self.path, record);
         value
+    }
+
+    fn is_set(&self, name: &str) -> bool {
+        self.entries(name).next().is_some()
     }
 
     fn entries(&self, name: &str) -> impl Iterator<Item = (usize, &'r Entry)> {
@@ -268,60 +290,14 @@ impl<'r> Table<'r> {
         joined(&self.path, name)
     }
 
-    /// The value of a key, or where it would stand.
-    fn place_of(&self, name: &str) -> Option<Place> {
-        let value = self.entries(name).last().map(|(source, entry)| (source, entry.node.span.clone()));
-        let header = || {
-            self.layers
-                .last()
-                .filter(|_| !self.path.is_empty())
-                .map(|layer| (layer.source, layer.header.clone()))
-        };
-        value.or_else(header).map(|(source, span)| Place { source, span })
-    }
-
-    fn is_secret(&self, name: &str) -> bool {
-        self.reader.ledger.borrow().is_secret(name)
-    }
-
     fn know(&self, name: &'static str, member: Member) {
         self.reader.ledger.borrow_mut().know(&self.pattern, name, member);
     }
+}
 
-    fn find(&self, finding: Finding) {
-        if !self.is_template() {
-            self.reader.ledger.borrow_mut().find(finding);
-        }
-    }
-
-    fn find_misfit(&self, key: Key, kind: &Kind, source: usize, misfit: Misfit) {
-        let element = misfit.index.map_or(String::new(), |index| format!("[{}]", index + 1));
-        self.find(Finding {
-            place: Some(Place { source, span: misfit.span }),
-            key: self.path_of(key.name) + &element,
-            message: misfit.message,
-            expected: Some(kind.to_string()),
-            secret: key.secret,
-        });
-    }
-
-    fn find_missing(&self, key: Key, kind: &Kind) {
-        self.find(Finding {
-            place: self.place_of(key.name),
-            key: self.path_of(key.name),
-            message: "is missing".to_owned(),
-            expected: Some(kind.to_string()),
-            secret: false,
-        });
-    }
-
-    fn find_kind(&self, name: &str, source: usize, entry: &Entry, expected: String) {
-        self.find(Finding {
-            place: Some(Place { source, span: entry.key_span.clone() }),
-            key: self.path_of(name),
-            message: format!("is {}", entry.node.value.describe()),
-            expected: Some(expected),
-            secret: false,
-        });
+impl fmt::Debug for Table<'_> {
+    /// Without its values, some of which may be secrets.
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Table").field("path", &self.path).finish_non_exhaustive()
     }
 }

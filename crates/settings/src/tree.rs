@@ -12,20 +12,20 @@ const KEY_CHARACTERS_MAX: usize = 64;
 /// A table: its keys with their places and values.
 pub(crate) type Tree = BTreeMap<String, Entry>;
 
-#[derive(Clone, Debug)]
+#[derive(Clone)]
 pub(crate) struct Entry {
     pub(crate) key_span: Range<usize>,
     pub(crate) node: Node,
 }
 
 /// A value with its place.
-#[derive(Clone, Debug)]
+#[derive(Clone)]
 pub(crate) struct Node {
     pub(crate) span: Range<usize>,
     pub(crate) value: Value,
 }
 
-#[derive(Clone, Debug)]
+#[derive(Clone)]
 pub(crate) enum Value {
     Text(String),
     Integer(i64),

@@ -2,6 +2,7 @@
 
 use crate::ledger::{Finding, Ledger, Member, Place};
 use crate::source::Source;
+use crate::table::FILE_SUFFIX;
 use crate::tree::{Tree, Value, shown_key};
 
 /// How many edits a name may be away from the one that was meant: one for each so many characters.
@@ -54,19 +55,29 @@ impl Walk<'_> {
     }
 
     fn unknown(&self, pattern: &str, name: &str, path: String, place: Place) -> Finding {
-        let siblings = self.ledger.known.get(pattern);
-        let near = nearest(name, siblings.into_iter().flat_map(|keys| keys.keys().copied()));
+        let siblings = self.siblings(pattern);
+        let near = nearest(name, siblings.iter().map(|(typed, _)| *typed));
+        let meant = near.and_then(|near| siblings.iter().find(|(typed, _)| *typed == near));
         let elsewhere = || {
             let mut tables = self.ledger.known.iter();
             tables.find(|(_, keys)| keys.contains_key(name)).map(|(pattern, _)| joined(pattern, name))
         };
-        let message = match near.map(str::to_owned).or_else(elsewhere) {
+        let message = match meant.map(|(_, key)| (*key).to_owned()).or_else(elsewhere) {
             Some(meant) => format!("unknown key; did you mean {meant}?"),
             None => "unknown key".to_owned(),
         };
         // Behind a mistyped `password` stands a password.
         let secret = near.is_some_and(|near| self.ledger.is_secret(near));
         Finding { place: Some(place), key: path, message, expected: None, secret }
+    }
+
+    /// What may have been typed for the keys of a table, each with the key. Whoever forgets the end of
+    /// `password_file` has written the password itself.
+    fn siblings(&self, pattern: &str) -> Vec<(&'static str, &'static str)> {
+        let keys = || self.ledger.known.get(pattern).into_iter().flat_map(|keys| keys.keys().copied());
+        let stem = |key: &'static str| Some((key.strip_suffix(FILE_SUFFIX)?, key));
+        let is_secret = |(stem, _): &(&str, &str)| self.ledger.is_secret(stem);
+        keys().map(|key| (key, key)).chain(keys().filter_map(stem).filter(is_secret)).collect()
     }
 }
 

@@ -37,26 +37,24 @@ fn check_names_every_fault_at_once_with_its_place() {
     let output = home.command(&["check"]);
     let said = said(&output);
     assert_eq!(output.status.code(), Some(78), "{said}");
-    for (line, what) in [
-        (1, "state_dir"),
-        (2, "nonsense"),
-        (4, "enabled"),
-        (5, "example.test"),
-        (5, "not a domain"),
-        (6, "192.0.2.0/33"),
-        (7, "much"),
-        (10, "127.0.0.1"),
-        (11, "maybe"),
-        (13, "1 KiB"),
-        (15, "2 weeks"),
-    ] {
-        let place = format!("mailsensor.toml:{line}:");
-        let of_line: Vec<&str> = said.split("\n\n").filter(|fault| fault.contains(&place)).collect();
-        assert!(
-            of_line.iter().any(|fault| fault.contains(what)),
-            "nothing about {what} at {place} in\n{said}"
-        );
-    }
+    let file = home.config();
+    let firsts: Vec<&str> = said.split("\n\n").filter_map(|fault| fault.lines().next()).collect();
+    let expected: Vec<String> = [
+        "1:13: state_dir: is a number; did you mean \"5\"?",
+        "2:1: nonsense: unknown key",
+        "4:11: smtp.enabled: is a string; did you mean true, without quotes?",
+        "5:40: smtp.destination_domains[2]: contradicts entry 1 of this list; remove one of them",
+        "5:57: smtp.destination_domains[3]: not a domain name",
+        "6:12: smtp.clients[1]: the prefix is longer than the 32 bits of an address",
+        "7:22: smtp.message_size_limit: not a size such as 50 MiB, 50 MB or 52428800",
+        "10:11: smtp.listener[1].address: not an IP address with a port",
+        "11:12: smtp.listener[1].security: unknown word",
+        "13:16: spool.segment_size: out of range",
+        "15:12: drain.deadline: not a duration",
+    ]
+    .map(|fault| format!("{}:{fault}", file.display()))
+    .to_vec();
+    assert_eq!(firsts, expected);
     // The same faults stop a start before anything is made.
     let output = home.command(&["run"]);
     assert_eq!(output.status.code(), Some(78));
@@ -69,7 +67,24 @@ fn a_configuration_that_is_not_toml_is_placed() {
     home.configure("state_dir = \"x\"\n[smtp\n");
     let output = home.command(&["check"]);
     assert_eq!(output.status.code(), Some(78));
-    assert!(said(&output).contains("mailsensor.toml:2:"), "{}", said(&output));
+    assert!(said(&output).contains("mailsensor.toml:2:6: unclosed table"), "{}", said(&output));
+}
+
+#[test]
+fn a_configuration_that_cannot_be_read_is_a_fault() {
+    let home = Home::new("");
+    let said_of = |why: &str| {
+        let expected = format!("{}: cannot be read: {why}\n", home.config().display());
+        for command in ["check", "run"] {
+            let output = home.command(&[command]);
+            assert_eq!(output.status.code(), Some(78), "{command}: {}", said(&output));
+            assert_eq!(said(&output), expected, "{command}");
+        }
+    };
+    fs::remove_file(home.config()).unwrap();
+    said_of("No such file or directory (os error 2); write it or name another one");
+    fs::create_dir(home.config()).unwrap();
+    said_of("Is a directory (os error 21); name a file in it");
 }
 
 #[test]
@@ -98,7 +113,7 @@ fn a_certificate_that_cannot_be_used_is_named_by_check_and_run() {
     home.configure("[smtp.tls]\ncertificate = \"chain.pem\"\n");
     let output = home.command(&["check"]);
     assert_eq!(output.status.code(), Some(78));
-    assert!(said(&output).contains("mailsensor.toml:2:"), "{}", said(&output));
+    assert!(said(&output).contains("mailsensor.toml:2:15: "), "{}", said(&output));
     assert!(said(&output).contains("smtp.tls.key"), "{}", said(&output));
 }
 

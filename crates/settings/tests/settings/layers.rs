@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use sensor_settings::{Origin, Shown, Source};
 
-use crate::sample::{Security, read, read_file};
+use crate::sample::{Security, read};
 
 fn environment(variables: &[(&str, &str)]) -> Vec<Source> {
     let owned = variables.iter().map(|(name, value)| ((*name).to_owned(), (*value).to_owned()));
@@ -40,20 +40,21 @@ fn a_value_is_taken_from_the_last_source_that_sets_it() {
             "conf.d/10.toml",
             "smtp.destination_domains = ['c.example']\nsmtp.limits.recipients = 8",
         ),
-        Source::file("runtime.toml", "[smtp]\nenabled = true"),
+        Source::runtime("runtime.toml", "[smtp]\nenabled = true"),
     ];
     sources.extend(environment(&[
         ("MAILSENSOR__SMTP__LIMITS__RECIPIENTS", "9"),
         ("PATH", "/bin"),
         ("MAILSENSOR", "x"),
     ]));
+    sources.push(Source::option("--state-dir", "state_dir", "typed"));
     let (sample, result) = read(sources);
     let shown = result.unwrap();
     assert!(sample.enabled);
     assert_eq!(sample.domains, ["c.example"]);
     assert_eq!((sample.recipients, sample.idle), (9, Duration::from_secs(120)));
     for (path, expected) in [
-        ("state_dir", "\"data\" from default"),
+        ("state_dir", "\"typed\" from --state-dir"),
         ("smtp.enabled", "true from runtime.toml:2"),
         ("smtp.destination_domains", "[\"c.example\"] from conf.d/10.toml:1"),
         ("smtp.limits.idle", "\"2m\" from mailsensor.toml:6"),
@@ -122,16 +123,22 @@ fn faults_of_variables_name_them_and_show_no_values() {
 }
 
 #[test]
-fn an_empty_file_is_told_from_a_broken_one() {
-    for (text, empty) in [
-        ("", true),
-        ("\u{feff}\r\n", true),
-        ("# only a comment\n\n", true),
-        ("state_dir = 'x'", false),
-        ("[smtp]", false),
-        ("state_dir", false),
+fn what_has_no_lines_is_named_without_one() {
+    let option = |value| vec![Source::option("--state-dir", "state_dir", value)];
+    let (sample, result) = read(option("7"));
+    assert_eq!(sample.state_dir.to_str(), Some("7"));
+    assert_eq!(origin(&result.unwrap(), "state_dir"), "\"7\" from --state-dir");
+    for (sources, fault) in [
+        (option(""), "--state-dir: state_dir: is empty\n = expected a path"),
+        (
+            environment(&[("MAILSENSOR__STATE_DIR", "")]),
+            "MAILSENSOR__STATE_DIR: state_dir: is empty\n = expected a path",
+        ),
+        (
+            vec![Source::unreadable("conf.d/10.toml", "cannot be read: permission denied")],
+            "conf.d/10.toml: cannot be read: permission denied",
+        ),
     ] {
-        assert_eq!(Source::file("mailsensor.toml", text).is_empty(), empty, "{text:?}");
+        assert_eq!(read(sources).1.unwrap_err().to_string(), fault);
     }
-    assert!(read_file("").1.is_ok(), "whether an empty file is a fault is for the caller to say");
 }

@@ -46,7 +46,7 @@ pub(crate) fn read_file(text: &str) -> (Sample, Result<Shown, Faults>) {
     read(vec![Source::file("mailsensor.toml", text)])
 }
 
-fn sample(reader: &Reader) -> Sample {
+pub(crate) fn sample(reader: &Reader) -> Sample {
     let root = reader.root();
     let state_dir = root.read(
         Key::new("state_dir", "Where state is kept.", Reload::Restart),
@@ -54,9 +54,11 @@ fn sample(reader: &Reader) -> Sample {
         "/var/lib/sensor",
     );
     let smtp = reader.table("smtp", "How mail comes in.");
-    let enabled = smtp.boolean(Key::new("enabled", "Whether mail is taken.", Reload::Live), true);
+    let enabled =
+        smtp.boolean(Key::new("enabled", "Whether mail is taken.", Reload::Live).at_run_time(), true);
     let domains = smtp.list(
-        Key::new("destination_domains", "Whose mail is taken.\nEmpty: everybody's.", Reload::Live),
+        Key::new("destination_domains", "Whose mail is taken.\nEmpty: everybody's.", Reload::Live)
+            .at_run_time(),
         "a list of domains such as example.com",
         domains,
     );
@@ -64,8 +66,8 @@ fn sample(reader: &Reader) -> Sample {
         .optional(Key::new("password", "Opens the door.", Reload::Live).secret(), &Form::text("a password"));
     let listeners = smtp.tables("listener", "A socket to listen on.", listener);
     let limits = smtp.table("limits", "How much is too much.");
-    let recipients =
-        limits.integer(Key::new("recipients", "Recipients of a message.", Reload::Live), 1_000, 1..=100_000);
+    let recipients = Key::new("recipients", "Recipients of a message.", Reload::Restart).at_run_time();
+    let recipients = limits.integer(recipients, 1_000, 1..=100_000);
     let minute = Duration::from_secs(60);
     let idle = limits.read(
         Key::new("idle", "How long a session may be silent.", Reload::Live),

@@ -13,7 +13,7 @@ fn the_settings_in_force_are_toml_with_origins() {
     let shown = result.unwrap().to_toml_with_origins();
     assert_eq!(
         shown,
-        r#"state_dir = "/srv"  # mailsensor.toml:1
+        r#"state_dir = "/srv"  # mailsensor.toml:1; a change needs a restart
 
 # How mail comes in.
 [smtp]
@@ -23,27 +23,27 @@ destination_domains = []  # default
 
 # A socket to listen on.
 [[smtp.listener]]
-name = "a"  # mailsensor.toml:7
-address = "[::]:25"  # mailsensor.toml:8
-security = "opportunistic"  # default
+name = "a"  # mailsensor.toml:7; a change needs a restart
+address = "[::]:25"  # mailsensor.toml:8; a change needs a restart
+security = "opportunistic"  # default; a change needs a restart
 
 # The queue of the socket.
 [smtp.listener.queue]
-backlog = 128  # default
+backlog = 128  # default; a change needs a restart
 
 # A socket to listen on.
 [[smtp.listener]]
-name = "b"  # mailsensor.toml:11
-address = "[::]:26"  # mailsensor.toml:12
-security = "opportunistic"  # default
+name = "b"  # mailsensor.toml:11; a change needs a restart
+address = "[::]:26"  # mailsensor.toml:12; a change needs a restart
+security = "opportunistic"  # default; a change needs a restart
 
 # The queue of the socket.
 [smtp.listener.queue]
-backlog = 3  # mailsensor.toml:13
+backlog = 3  # mailsensor.toml:13; a change needs a restart
 
 # How much is too much.
 [smtp.limits]
-recipients = 1000  # default
+recipients = 1000  # default; a change needs a restart
 idle = "5m"  # default
 "#
     );
@@ -70,11 +70,13 @@ const DEFAULTS: &str = r#"# Where state is kept.
 [smtp]
 # Whether mail is taken.
 # Takes true or false.
+# The control plane may set it.
 #enabled = true
 
 # Whose mail is taken.
 # Empty: everybody's.
 # Takes a list of domains such as example.com.
+# The control plane may set it.
 #destination_domains = []
 
 # Opens the door.
@@ -109,6 +111,8 @@ const DEFAULTS: &str = r#"# Where state is kept.
 [smtp.limits]
 # Recipients of a message.
 # Takes a whole number from 1 to 100000.
+# A change takes effect with the next start.
+# The control plane may set it.
 #recipients = 1000
 
 # How long a session may be silent.

@@ -1,0 +1,98 @@
+//! Puts a file in place whole or not at all, and durably.
+//!
+//! ```text
+//! create NAME.new (0600) -> write -> sync it -> rename it over NAME -> sync the directory
+//!         a fault or a crash here: NAME is the old file          | here: old or new, each whole
+//! ```
+//!
+//! What a crash leaves of `NAME.new` is removed by the next write. Only one writer at a time: the state
+//! directory has one owner.
+
+use std::fs::{self, File, OpenOptions};
+use std::io::{self, Write};
+use std::os::unix::fs::OpenOptionsExt;
+use std::path::{Path, PathBuf};
+
+/// Read and written by the owner only.
+const MODE: u32 = 0o600;
+
+/// Why a file was not put in place.
+#[derive(Debug)]
+pub(crate) enum Failure {
+    /// The old file is in place.
+    Before(io::Error),
+    /// The new file is in place; a loss of power may bring the old one back.
+    After(io::Error),
+}
+
+/// What a directory does; simulated in tests, where it fails and forgets.
+pub(crate) trait Directory {
+    type File: Write;
+
+    /// A file that did not exist.
+    fn create(&self, name: &Path) -> io::Result<Self::File>;
+    fn sync_file(&self, file: &Self::File) -> io::Result<()>;
+    fn rename(&self, from: &Path, to: &Path) -> io::Result<()>;
+    fn remove(&self, name: &Path) -> io::Result<()>;
+    /// Makes its names durable.
+    fn sync(&self) -> io::Result<()>;
+}
+
+pub(crate) fn replace(directory: &impl Directory, name: &Path, octets: &[u8]) -> Result<(), Failure> {
+    let fresh = name.with_added_extension("new");
+    let prepared = prepare(directory, &fresh, octets).and_then(|()| directory.rename(&fresh, name));
+    prepared.map_err(|error| {
+        // On a full disk it would only take up room. The error that counts is the first one.
+        let _ = directory.remove(&fresh);
+        Failure::Before(error)
+    })?;
+    directory.sync().map_err(Failure::After)
+}
+
+fn prepare(directory: &impl Directory, fresh: &Path, octets: &[u8]) -> io::Result<()> {
+    match directory.remove(fresh) {
+        Err(error) if error.kind() != io::ErrorKind::NotFound => return Err(error),
+        Ok(()) | Err(_) => {}
+    }
+    let mut file = directory.create(fresh)?;
+    file.write_all(octets)?;
+    directory.sync_file(&file)
+}
+
+/// A directory of the file system.
+pub(crate) struct RealDirectory(PathBuf);
+
+impl RealDirectory {
+    /// The directory that holds `path`.
+    pub(crate) fn of(path: &Path) -> Self {
+        let parent = path.parent().filter(|parent| !parent.as_os_str().is_empty());
+        Self(parent.unwrap_or(Path::new(".")).to_owned())
+    }
+}
+
+impl Directory for RealDirectory {
+    type File = File;
+
+    fn create(&self, name: &Path) -> io::Result<File> {
+        OpenOptions::new().write(true).create_new(true).mode(MODE).open(self.0.join(name))
+    }
+
+    fn sync_file(&self, file: &File) -> io::Result<()> {
+        file.sync_all()
+    }
+
+    fn rename(&self, from: &Path, to: &Path) -> io::Result<()> {
+        fs::rename(self.0.join(from), self.0.join(to))
+    }
+
+    fn remove(&self, name: &Path) -> io::Result<()> {
+        fs::remove_file(self.0.join(name))
+    }
+
+    fn sync(&self) -> io::Result<()> {
+        File::open(&self.0)?.sync_all()
+    }
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,69 @@
+//! Where the layers of the configuration are.
+
+use std::path::{Path, PathBuf};
+
+use anyhow::Context;
+use sensor_settings::{Effective, Faults, Layers, MainFile, Places, Reader, Shown, Source};
+
+use super::{Config, STATE_DIR, state_dir};
+use crate::cli::Place;
+
+/// Read when no file is named and this one exists.
+const SYSTEM_FILE: &str = "/etc/mailsensor/mailsensor.toml";
+/// The directory of further files, beside the main one.
+const DROP_INS: &str = "conf.d";
+/// What is changed at run time, in the state directory.
+const RUNTIME_FILE: &str = "runtime.toml";
+/// What the names of our variables begin with.
+const PREFIX: &str = "MAILSENSOR";
+/// systemd says here where credentials are.
+const CREDENTIALS: &str = "CREDENTIALS_DIRECTORY";
+
+/// A configuration, with what a reload and `config show` need.
+#[derive(Debug)]
+pub(crate) struct Loaded {
+    pub(crate) config: Config,
+    pub(crate) shown: Shown,
+    /// The first file that it was read from.
+    pub(crate) file: Option<PathBuf>,
+    /// To read it again, whole or not at all, and to change it at run time.
+    pub(crate) layers: Layers<Config>,
+}
+
+/// Reads the configuration of `place`: every layer, or every fault of every layer.
+///
+/// # Errors
+/// When an option of the command line is no text.
+pub(crate) fn load(place: &Place) -> anyhow::Result<Result<Loaded, Faults>> {
+    Ok(Layers::open(places(place)?, Config::read).map(|(layers, effective)| {
+        let Effective { settings: config, shown } = effective;
+        let file = layers.files().next().map(PathBuf::from);
+        Loaded { config, shown, file, layers }
+    }))
+}
+
+fn places(place: &Place) -> anyhow::Result<Places> {
+    let file = match &place.config {
+        Some(file) => MainFile::Required(file.clone()),
+        None => MainFile::IfPresent(SYSTEM_FILE.into()),
+    };
+    let named = place.config.as_deref().unwrap_or(Path::new(SYSTEM_FILE));
+    let mut above = Source::environment(PREFIX, environment());
+    if let Some(directory) = &place.state_dir {
+        let text = directory.to_str().with_context(|| format!("{} is not UTF-8", directory.display()))?;
+        above.push(Source::option("--state-dir", STATE_DIR.name, text));
+    }
+    let credentials = std::env::var_os(CREDENTIALS).map(PathBuf::from);
+    Ok(Places { drop_ins: named.with_file_name(DROP_INS), file, runtime, above, credentials })
+}
+
+/// Where the layer is that the program writes itself.
+fn runtime(reader: &Reader) -> PathBuf {
+    state_dir(reader).join(RUNTIME_FILE)
+}
+
+/// The environment as text; a name that is none is not ours.
+fn environment() -> impl Iterator<Item = (String, String)> {
+    std::env::vars_os()
+        .filter_map(|(name, value)| Some((name.into_string().ok()?, value.to_string_lossy().into_owned())))
+}
