@@ -1,7 +1,7 @@
 //! Puts a file in place whole or not at all, and durably.
 //!
 //! ```text
-//! create NAME.new (0600) -> write -> sync it -> rename it over NAME -> sync the directory
+//! create NAME.new (0640) -> write -> sync it -> rename it over NAME -> sync the directory
 //!         a fault or a crash here: NAME is the old file          | here: old or new, each whole
 //! ```
 //!
@@ -13,8 +13,9 @@ use std::io::{self, Write};
 use std::os::unix::fs::OpenOptionsExt;
 use std::path::{Path, PathBuf};
 
-/// Read and written by the owner only.
-const MODE: u32 = 0o600;
+/// Written by the owner; read also by the group that may read the archive, whose commands need the settings.
+/// There is no secret in it: those stand in files of their own.
+const MODE: u32 = 0o640;
 
 /// Why a file was not put in place.
 #[derive(Debug)]

@@ -145,7 +145,7 @@ fn what_a_crash_left_is_in_nobodys_way() {
     replace(&directory, Path::new(NAME), OLD).unwrap();
     replace(&directory, Path::new(NAME), NEW).unwrap();
     assert_eq!(fs::read(&path).unwrap(), NEW);
-    assert_eq!(fs::metadata(&path).unwrap().permissions().mode() & 0o7777, 0o600);
+    assert_eq!(fs::metadata(&path).unwrap().permissions().mode() & 0o7777, 0o640);
     assert_eq!(fs::read_dir(folder.path()).unwrap().count(), 1);
 }
 
