@@ -1,7 +1,6 @@
 //! The loop: lease, describe, keep, settle.
 
 use std::sync::Arc;
-use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
 use sensor_mail::Envelope;
@@ -58,7 +57,6 @@ pub struct Pipeline {
     keeper: Arc<dyn Keeper>,
     options: Options,
     clock: sensor_spool::Clock,
-    kept: AtomicU64,
 }
 
 impl Pipeline {
@@ -70,13 +68,7 @@ impl Pipeline {
         options: Options,
         clock: sensor_spool::Clock,
     ) -> Arc<Self> {
-        Arc::new(Self { spool, keeper, options, clock, kept: AtomicU64::new(0) })
-    }
-
-    /// Messages kept since the start.
-    #[must_use]
-    pub fn kept(&self) -> u64 {
-        self.kept.load(Ordering::Relaxed)
+        Arc::new(Self { spool, keeper, options, clock })
     }
 
     /// Works until `stop`, or until the spool is shut down. Groups in hand are finished first.
@@ -160,10 +152,7 @@ impl Pipeline {
         assert_eq!(outcomes.len(), group.len(), "a keeper answers for each specimen");
         for (lease, outcome) in readable.into_iter().zip(outcomes) {
             concluded.push(match outcome {
-                Ok(()) => {
-                    self.kept.fetch_add(1, Ordering::Relaxed);
-                    (lease, Outcome::Settle)
-                }
+                Ok(()) => (lease, Outcome::Settle),
                 Err(error) => self.failure(lease, &error),
             });
         }
