@@ -18,6 +18,7 @@ use crate::limits::{Limits, PAGE_OCTETS};
 use crate::mailbox::{Command, Mailbox};
 use crate::options::{Clock, Options, Runner};
 use crate::status::{Board, Recovery, Status};
+use crate::stored::HEADER_VERSION_OCTETS;
 use crate::workshop::Workshop;
 use crate::writer::{self, Writer};
 
@@ -120,6 +121,14 @@ impl<H: Header> Spool<H> {
     /// When disk, inodes or memory are low, the storage fails, or the spool is shut down.
     pub fn draft(&self) -> Result<Draft<H>, Full> {
         Draft::begin(&self.shared)
+    }
+
+    /// The most octets of JSON that an entry's header may have: an eighth of a segment, at most 1 MiB, less
+    /// the octet that tells its version. A larger one fails with
+    /// [`CommitError::Header`](crate::CommitError::Header).
+    #[must_use]
+    pub fn header_octets_max(&self) -> usize {
+        self.shared.limits.header_octets - HEADER_VERSION_OCTETS
     }
 
     /// Takes up to `max` entries (at most 1,024) that are due, oldest first, waiting for the first. Their
