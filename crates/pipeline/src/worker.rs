@@ -75,7 +75,10 @@ impl Pipeline {
     pub async fn run(self: Arc<Self>, stop: CancellationToken) {
         if self.options.paused {
             tracing::warn!("the pipeline is paused: accepted mail stays in the spool");
-            return stop.cancelled().await;
+            return tokio::select! {
+                () = stop.cancelled() => {}
+                () = self.spool.ended() => {}
+            };
         }
         let workers = TaskTracker::new();
         for _ in 0..self.options.workers {

@@ -196,6 +196,15 @@ impl<H: Header> Spool<H> {
         self.shared.board.status()
     }
 
+    /// Waits until the spool takes and gives nothing any more: it was shut down, or its writer ended by
+    /// itself.
+    ///
+    /// # Cancel safety
+    /// Nothing is lost when it is dropped.
+    pub async fn ended(&self) {
+        self.shared.board.closed().await;
+    }
+
     /// Ends the writer: what was handed to it is done, synced and answered; what comes later is refused.
     /// When this returns the spool may be opened again.
     pub async fn shut_down(&self) {

@@ -192,3 +192,17 @@ async fn a_paused_pipeline_leaves_mail_in_the_spool() {
     ground.stop.cancel();
     running.await.unwrap();
 }
+
+/// Whoever runs the pipeline learns by its end that the spool is gone.
+#[tokio::test(start_paused = true)]
+async fn it_ends_with_its_spool() {
+    for paused in [true, false] {
+        let ground = Ground::new();
+        let running = ground.start(paused);
+        tokio::time::sleep(Duration::from_secs(1)).await;
+        assert!(!running.is_finished());
+        ground.spool.shut_down().await;
+        let ended = tokio::time::timeout(Duration::from_secs(1), running).await;
+        assert!(ended.is_ok(), "paused: {paused}");
+    }
+}

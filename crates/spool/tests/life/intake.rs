@@ -177,11 +177,16 @@ fn a_header_has_a_limit() {
 fn after_the_end_everything_is_refused() {
     let disk = SimDisk::new(11);
     life(&disk, async |spool, _| {
+        assert!(timeout(Duration::from_secs(1), spool.ended()).await.is_err());
         let mut draft = spool.draft().unwrap();
         let pending = spool.draft().unwrap().commit(&"in time".to_owned());
         let other = spool.clone();
         let waiting = tokio::spawn(async move { other.lease(1).await.is_err() });
+        let other = spool.clone();
+        let ended = tokio::spawn(async move { other.ended().await });
         tokio::join!(spool.shut_down(), spool.shut_down());
+        ended.await.unwrap();
+        spool.ended().await;
         assert_eq!(pending.await.unwrap().sequence, 1);
         assert!(waiting.await.unwrap(), "nothing is leased any more");
         assert_eq!(spool.draft().err(), Some(Full::Closed));
