@@ -1,5 +1,6 @@
 //! The loop: lease, describe, keep, settle.
 
+use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -143,15 +144,15 @@ impl Pipeline {
         let mut readable = Vec::with_capacity(leases.len());
         let mut group = Vec::with_capacity(leases.len());
         for lease in leases {
-            match Specimen::examine(&lease) {
+            match examine(&lease) {
                 Ok(specimen) => {
                     group.push(specimen);
                     readable.push(lease);
                 }
-                Err(error) => concluded.push(self.failure(lease, &ContentError::from(error).into())),
+                Err(error) => concluded.push(self.failure(lease, &error)),
             }
         }
-        let outcomes = self.keeper.keep(&group)?;
+        let outcomes = self.keep_group(&group)?;
         assert_eq!(outcomes.len(), group.len(), "a keeper answers for each specimen");
         for (lease, outcome) in readable.into_iter().zip(outcomes) {
             concluded.push(match outcome {
@@ -160,6 +161,23 @@ impl Pipeline {
             });
         }
         Ok(concluded)
+    }
+
+    /// Has a group kept; where that panics, each half of it, down to the message that is to blame.
+    fn keep_group(&self, group: &[Specimen]) -> Result<Vec<Result<(), KeepError>>, StoreError> {
+        if group.is_empty() {
+            return Ok(Vec::new());
+        }
+        match guarded(|| self.keeper.keep(group)) {
+            Ok(kept) => kept,
+            Err(panicked) if group.len() == 1 => Ok(vec![Err(panicked)]),
+            Err(_) => {
+                let (first, second) = group.split_at(group.len() / 2);
+                let mut outcomes = self.keep_group(first)?;
+                outcomes.extend(self.keep_group(second)?);
+                Ok(outcomes)
+            }
+        }
     }
 
     fn failure(&self, lease: Lease<Envelope>, error: &KeepError) -> (Lease<Envelope>, Outcome) {
@@ -174,6 +192,17 @@ impl Pipeline {
         let wait = u64::try_from(wait.as_millis()).expect("a few seconds");
         (lease, Outcome::Defer { due: (self.clock)() + wait, reason })
     }
+}
+
+fn examine(lease: &Lease<Envelope>) -> Result<Specimen, KeepError> {
+    guarded(|| Specimen::examine(lease))?.map_err(|error| ContentError::from(error).into())
+}
+
+/// A panic is a failed try of the message it came over: a bug of ours, or one that somebody's mail was made to
+/// find, must not hold up other mail. Nothing is left half done: specimens are only read, and a keeper is
+/// asked again for what it was cut short in.
+fn guarded<T>(work: impl FnOnce() -> T) -> Result<T, KeepError> {
+    catch_unwind(AssertUnwindSafe(work)).map_err(|_| KeepError::Panicked)
 }
 
 #[cfg(test)]
