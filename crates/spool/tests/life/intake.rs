@@ -138,14 +138,13 @@ fn what_is_given_up_while_it_is_written_is_withdrawn() {
     life_with(&disk, &options(), Duration::from_secs(1), async |spool, _| {
         commit_all(&spool, &["first"]).await;
         let mut pending = spool.draft().unwrap().commit(&"slow".to_owned());
-        // The simulated writer waits before it takes what is asked, so nothing is written yet; see
-        // `a_withdrawal_meets_a_failing_disk` for the other order.
-        assert!(timeout(Duration::from_millis(10), &mut pending).await.is_err());
+        // The writer takes it after one second and has it durable after two.
+        assert!(timeout(Duration::from_millis(1_500), &mut pending).await.is_err());
         assert_eq!(pending.withdraw("too slow"), Withdrawal::Withdrawn);
         let next = commit(&spool, "next", b"").await.unwrap();
         assert_eq!(names(&spool.lease(9).await.unwrap()), ["first", "next"]);
         let status = spool.status();
-        assert_eq!(status.accepted, next.sequence);
+        assert_eq!((next.sequence, status.accepted, status.withdrawn), (3, 3, 1));
         check_conservation(&status);
     });
 }
