@@ -2,7 +2,6 @@
 
 use std::net::{IpAddr, Ipv6Addr};
 
-use sensor_ingress::NotAccepted;
 use sensor_mail::envelope::{
     LineEndings, Origin, Parameter, Protocol, Provenance, Recipient, SmtpOrigin, Tls, Transfer,
 };
@@ -60,7 +59,6 @@ async fn what_was_taken_at_rcpt_is_stored() {
             let line_endings = LineEndings { bare_cr: u64::MAX, bare_lf: u64::MAX };
             let accepted = house.door.intake.accept(transaction, origin(&awkward(255)), line_endings).await;
             assert!(accepted.is_ok(), "{segment}, {count} recipients: {accepted:?}");
-            assert_ne!(accepted, Err(NotAccepted::Unknown));
         }
     }
 }
