@@ -18,6 +18,7 @@ use crate::limits::{Limits, PAGE_OCTETS};
 use crate::mailbox::{Command, Mailbox};
 use crate::options::{Clock, Options, Runner};
 use crate::status::{Board, Recovery, Status};
+use crate::stored::HEADER_VERSION_OCTETS;
 use crate::workshop::Workshop;
 use crate::writer::{self, Writer};
 
@@ -122,6 +123,14 @@ impl<H: Header> Spool<H> {
         Draft::begin(&self.shared)
     }
 
+    /// The most octets of JSON that an entry's header may have: an eighth of a segment, at most 1 MiB, less
+    /// the octet that tells its version. A larger one fails with
+    /// [`CommitError::Header`](crate::CommitError::Header).
+    #[must_use]
+    pub fn header_octets_max(&self) -> usize {
+        self.shared.limits.header_octets - HEADER_VERSION_OCTETS
+    }
+
     /// Takes up to `max` entries (at most 1,024) that are due, oldest first, waiting for the first. Their
     /// attempts are durable before this returns. What a former life of the program left unfinished comes
     /// last and alone. An entry that cannot be read is set aside by the spool itself.
@@ -185,6 +194,15 @@ impl<H: Header> Spool<H> {
     #[must_use]
     pub fn status(&self) -> Status {
         self.shared.board.status()
+    }
+
+    /// Waits until the spool takes and gives nothing any more: it was shut down, or its writer ended by
+    /// itself.
+    ///
+    /// # Cancel safety
+    /// Nothing is lost when it is dropped.
+    pub async fn ended(&self) {
+        self.shared.board.closed().await;
     }
 
     /// Ends the writer: what was handed to it is done, synced and answered; what comes later is refused.

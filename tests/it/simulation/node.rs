@@ -110,18 +110,20 @@ impl Node {
         client
     }
 
-    /// As `src/shutdown.rs` does it.
-    pub(super) async fn drain(self) {
+    /// As `src/shutdown.rs` does it; whether it came to its end.
+    pub(super) async fn drain(self) -> bool {
         self.phase.send_replace(Phase::Draining);
         self.sessions.close();
-        let _ = timeout(Duration::from_secs(30), self.sessions.wait()).await;
+        let left = timeout(Duration::from_secs(30), self.sessions.wait()).await;
         self.working.cancel();
         // A disk that is dark for good answers nothing any more.
-        if let Ok(ended) = timeout(Duration::from_secs(5), self.pipeline).await {
-            ended.unwrap();
-        }
-        let _ = timeout(Duration::from_secs(5), self.spool.shut_down()).await;
+        let worked = timeout(Duration::from_secs(5), self.pipeline).await;
+        let ended = timeout(Duration::from_secs(5), self.spool.shut_down()).await;
         conserved(&self.spool.status());
+        if let Ok(worked) = &worked {
+            worked.as_ref().unwrap();
+        }
+        left.is_ok() && worked.is_ok() && ended.is_ok()
     }
 
     pub(super) async fn wait_until_kept(&self) {
