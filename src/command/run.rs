@@ -33,10 +33,11 @@ pub(crate) fn run(place: &Place) -> anyhow::Result<ExitCode> {
     served.map(|()| ExitCode::SUCCESS)
 }
 
-/// Where sessions are served. One thread needs none of what lets several share their tasks.
+/// Where sessions are served. The other half of the processors is for what goes on behind them: the spool's
+/// writer, keeping, the log. One thread needs none of what lets several share their tasks.
 fn runtime(threads: usize) -> io::Result<Runtime> {
     let threads = match threads {
-        0 => std::thread::available_parallelism().map_or(1, usize::from),
+        0 => std::thread::available_parallelism().map_or(1, |processors| processors.get().div_ceil(2)),
         threads => threads,
     };
     let mut builder = if threads == 1 { Builder::new_current_thread() } else { Builder::new_multi_thread() };
@@ -116,7 +117,7 @@ impl About {
             self.config_file.as_deref().unwrap_or("built-in defaults (mailsensor config init prints a file)");
         writeln!(out, "mailsensor {}, configuration: {config}", env!("CARGO_PKG_VERSION"))?;
         for listener in &node.listeners {
-            writeln!(out, "listens on {} ({})", listener.address()?, listener.name())?;
+            writeln!(out, "listens on {} ({})", listener.address(), listener.name())?;
         }
         if node.listeners.is_empty() {
             writeln!(out, "listens nowhere: smtp.enabled is false")?;
@@ -133,7 +134,7 @@ impl About {
             writeln!(out, "warning: that is in memory (tmpfs): mail does not outlive the power")?;
         }
         if let Some(listener) = node.listeners.first() {
-            let address = listener.address()?;
+            let address = listener.address();
             let host =
                 if address.ip().is_unspecified() { "127.0.0.1".into() } else { address.ip().to_string() };
             let port = address.port();

@@ -48,6 +48,8 @@ impl Security {
 /// A bound socket and how its sessions begin.
 pub struct Listener {
     name: Arc<str>,
+    /// The address it listens on; the port is the real one where 0 was asked for.
+    bound: SocketAddr,
     socket: TcpListener,
     session: Arc<SessionConfig>,
     tls: Option<TlsAcceptor>,
@@ -86,8 +88,9 @@ impl Listener {
         session: Arc<SessionConfig>,
         tls: Option<TlsAcceptor>,
     ) -> Result<Self, BindError> {
-        let socket = bind(address).map_err(|source| BindError { name: name.to_owned(), address, source })?;
-        Ok(Self { name: name.into(), socket, session, tls })
+        let bound = bind(address).and_then(|socket| Ok((socket.local_addr()?, socket)));
+        let (bound, socket) = bound.map_err(|source| BindError { name: name.to_owned(), address, source })?;
+        Ok(Self { name: name.into(), bound, socket, session, tls })
     }
 
     /// Its name.
@@ -97,11 +100,9 @@ impl Listener {
     }
 
     /// The address it listens on; the port is the real one where 0 was asked for.
-    ///
-    /// # Errors
-    /// When the system does not tell.
-    pub fn address(&self) -> io::Result<SocketAddr> {
-        self.socket.local_addr()
+    #[must_use]
+    pub fn address(&self) -> SocketAddr {
+        self.bound
     }
 
     /// Takes clients until `stop`; each session is a task of `sessions`. The socket is closed on return.
@@ -140,8 +141,10 @@ impl Listener {
     }
 
     fn peer(&self, stream: &TcpStream, address: SocketAddr) -> io::Result<Peer> {
-        stream.set_nodelay(true)?;
-        let local = stream.local_addr()?;
+        let local = match self.bound.ip().is_unspecified() {
+            true => stream.local_addr()?,
+            false => self.bound,
+        };
         Ok(Peer { listener: Arc::clone(&self.name), address, local })
     }
 }
@@ -154,7 +157,38 @@ fn bind(address: SocketAddr) -> io::Result<TcpListener> {
     // A restart must not wait for the last life's connections to time out.
     socket.set_reuse_address(true)?;
     socket.set_nonblocking(true)?;
+    // Connections inherit it: replies leave at once, without a system call for each connection.
+    socket.set_tcp_nodelay(true)?;
     socket.bind(&address.into())?;
     socket.listen(BACKLOG)?;
     TcpListener::from_std(socket.into())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[tokio::test]
+    async fn connections_send_at_once_and_know_their_local_address() {
+        let loopback = std::net::Ipv4Addr::LOCALHOST;
+        for wildcard in [false, true] {
+            let address = SocketAddr::from((if wildcard { [0; 4].into() } else { loopback }, 0));
+            let session = Arc::new(SessionConfig {
+                hostname: "sensor.example".into(),
+                size_max: None,
+                starttls: StartTls::Unavailable,
+                limits: sensor_smtp::Limits::default(),
+                timeouts: sensor_smtp::Timeouts::default(),
+            });
+            let listener = Listener::bind("relay", address, session, None).unwrap();
+            let client = TcpStream::connect((loopback, listener.address().port())).await.unwrap();
+            let (stream, from) = listener.socket.accept().await.unwrap();
+            assert!(stream.nodelay().unwrap());
+            let peer = listener.peer(&stream, from).unwrap();
+            assert_eq!(
+                (peer.local, peer.address),
+                (client.peer_addr().unwrap(), client.local_addr().unwrap())
+            );
+        }
+    }
 }
