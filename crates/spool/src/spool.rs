@@ -13,6 +13,7 @@ use tokio::sync::{Semaphore, oneshot};
 use crate::disk::Disk;
 use crate::draft::Draft;
 use crate::error::{Closed, Full, OpenError};
+use crate::herald::Herald;
 use crate::lease::{Grant, Lease, Outcome, Unreadable};
 use crate::limits::{Limits, PAGE_OCTETS};
 use crate::mailbox::{Command, Mailbox};
@@ -96,9 +97,13 @@ impl<H: Header> Spool<H> {
             Runner::Thread => Workshop::on_thread(Arc::clone(&disk), move || nudged.nudge()).map_err(io)?,
             Runner::Task(_) => Workshop::inline(Arc::clone(&disk)),
         };
+        let herald = match &runner {
+            Runner::Thread => Herald::start(),
+            Runner::Task(_) => Herald::default(),
+        };
         let board = Arc::new(Board::new());
         let (writer, recovery) =
-            writer::open(&disk, &options, workshop, Arc::clone(&mailbox), Arc::clone(&board))?;
+            writer::open(&disk, &options, workshop, herald, Arc::clone(&mailbox), Arc::clone(&board))?;
         let shared = Shared {
             memory: Arc::new(Semaphore::new(options.memory_octets / PAGE_OCTETS)),
             limits: writer.limits(),

@@ -23,6 +23,7 @@ use tokio::sync::oneshot;
 use crate::disk::Lock;
 use crate::error::WriteError;
 use crate::frame::Place;
+use crate::herald::Herald;
 use crate::index::{self, Index};
 use crate::lease::Grant;
 use crate::limits::Limits;
@@ -32,7 +33,7 @@ use crate::options::{Clock, Pace};
 use crate::record::{Extent, Tag};
 use crate::segment::{Counters, Fate};
 use crate::status::Board;
-use crate::ticket::{Heard, Ticket};
+use crate::ticket::Ticket;
 
 mod entries;
 mod group;
@@ -68,6 +69,7 @@ pub(crate) struct Writer {
     leases_are_refused: bool,
     broken: Option<Broken>,
     housekeeper: Housekeeper,
+    herald: Herald,
     mailbox: Arc<Mailbox>,
     board: Arc<Board>,
     clock: Clock,
