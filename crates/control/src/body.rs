@@ -2,11 +2,12 @@
 
 use std::time::Duration;
 
+use axum::body::Body;
 use axum::extract::{FromRequest, FromRequestParts, Request};
 use axum::http::request::Parts;
 use axum::http::{HeaderMap, header};
-use bytes::Bytes;
-use http_body_util::{BodyExt, LengthLimitError, Limited};
+use bytes::{Bytes, BytesMut};
+use http_body_util::BodyExt;
 use hyper::body::Body as _;
 use serde::de::DeserializeOwned;
 use serde_json::error::Category;
@@ -16,6 +17,9 @@ use crate::problem::{Problem, ProblemKind};
 
 /// The largest body, in octets. Held in memory, once a request.
 pub(crate) const BODY_OCTETS_MAX: usize = 1 << 20;
+
+/// How much of a larger body is read and dropped.
+const DROPPED_OCTETS_MAX: usize = 16 << 20;
 
 /// How long a body may take.
 const BODY_TIME: Duration = Duration::from_secs(10);
@@ -51,20 +55,34 @@ fn is_json(headers: &HeaderMap) -> bool {
 }
 
 async fn read(request: Request) -> Result<Bytes, Problem> {
-    let body = Limited::new(request.into_body(), BODY_OCTETS_MAX);
-    let Ok(collected) = tokio::time::timeout(BODY_TIME, body.collect()).await else {
+    let collected = tokio::time::timeout(BODY_TIME, collect(request.into_body())).await;
+    collected.unwrap_or_else(|_| {
         let detail = format!("a body may take {} seconds", BODY_TIME.as_secs());
-        return Err(Problem::new(ProblemKind::Timeout, detail));
-    };
-    match collected {
-        Ok(collected) => Ok(collected.to_bytes()),
-        Err(error) if error.is::<LengthLimitError>() => {
-            let detail =
-                format!("a body has at most {BODY_OCTETS_MAX} octets; longer lists belong in a file");
-            Err(Problem::new(ProblemKind::TooLarge, detail))
+        Err(Problem::new(ProblemKind::Timeout, detail))
+    })
+}
+
+/// What is too much is read and dropped up to a limit: a client that is still sending when the connection is
+/// closed does not see the answer.
+async fn collect(mut body: Body) -> Result<Bytes, Problem> {
+    let (mut octets, mut dropped) = (BytesMut::new(), 0);
+    while let Some(frame) = body.frame().await {
+        let bad = |_| Problem::new(ProblemKind::BadRequest, "the body breaks off");
+        let Ok(data) = frame.map_err(bad)?.into_data() else { continue };
+        if dropped == 0 && octets.len() + data.len() <= BODY_OCTETS_MAX {
+            octets.extend_from_slice(&data);
+        } else {
+            dropped += data.len();
         }
-        Err(_) => Err(Problem::new(ProblemKind::BadRequest, "the body ends before its end")),
+        if dropped > DROPPED_OCTETS_MAX {
+            break;
+        }
     }
+    if dropped == 0 {
+        return Ok(octets.freeze());
+    }
+    let detail = format!("a body has at most {BODY_OCTETS_MAX} octets; longer lists belong in a file");
+    Err(Problem::new(ProblemKind::TooLarge, detail))
 }
 
 /// A request without a query. What would be overlooked is refused: `?dry_run=true` where there is no dry run

@@ -13,7 +13,7 @@
 use std::collections::BTreeMap;
 use std::convert::Infallible;
 use std::pin::pin;
-use std::sync::atomic::{AtomicU8, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU8, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
@@ -42,7 +42,8 @@ const GOODBYE_TIME: Duration = Duration::from_secs(5);
 pub(crate) struct Seats {
     limit: usize,
     taken: Mutex<Taken>,
-    freed: Notify,
+    /// A seat is free, or can be made so. One waits for it: whoever accepts.
+    freed: Arc<Notify>,
 }
 
 #[derive(Debug, Default)]
@@ -56,7 +57,9 @@ struct Taken {
 #[derive(Debug, Default)]
 pub(crate) struct Seat {
     state: AtomicU8,
+    was_occupied: AtomicBool,
     evicted: CancellationToken,
+    freed: Arc<Notify>,
 }
 
 const WAITING: u8 = 0;
@@ -76,7 +79,7 @@ pub(crate) struct Occupied<'a>(&'a Seat);
 
 impl Seats {
     pub(crate) fn new(limit: usize) -> Arc<Self> {
-        Arc::new(Self { limit, taken: Mutex::default(), freed: Notify::new() })
+        Arc::new(Self { limit, taken: Mutex::default(), freed: Arc::default() })
     }
 
     /// A seat. Where there is none the connection that waits the longest makes room; where requests are being
@@ -100,7 +103,8 @@ impl Seats {
             let (&number, _) = taken.seats.iter().find(|(_, seat)| seat.evict())?;
             taken.seats.remove(&number);
         }
-        let (number, seat) = (taken.next, Arc::<Seat>::default());
+        let seat = Arc::new(Seat { freed: Arc::clone(&self.freed), ..Seat::default() });
+        let number = taken.next;
         taken.next += 1;
         taken.seats.insert(number, Arc::clone(&seat));
         Some(Held { seats: Arc::clone(self), number, seat })
@@ -121,7 +125,9 @@ impl Drop for Held {
 impl Seat {
     /// A request is served from now on; none where the connection had to make room.
     pub(crate) fn occupy(&self) -> Option<Occupied<'_>> {
-        self.turn(WAITING, OCCUPIED).then_some(Occupied(self))
+        let occupies = self.turn(WAITING, OCCUPIED);
+        self.was_occupied.fetch_or(occupies, Ordering::Relaxed);
+        occupies.then_some(Occupied(self))
     }
 
     fn evict(&self) -> bool {
@@ -140,6 +146,7 @@ impl Seat {
 impl Drop for Occupied<'_> {
     fn drop(&mut self) {
         self.0.turn(OCCUPIED, WAITING);
+        self.0.freed.notify_one();
     }
 }
 
@@ -180,6 +187,10 @@ pub(crate) async fn serve(
         () = stop.cancelled() => {}
         () = tokio::time::sleep(times.connection) => {}
     }
+    // Whoever never was let in is owed no answer.
+    if !held.seat.was_occupied.load(Ordering::Relaxed) && held.seat.evict() {
+        return;
+    }
     connection.as_mut().graceful_shutdown();
     tokio::select! {
         _ = connection => {}
@@ -219,8 +230,8 @@ mod tests {
         let mut next = pin!(seats.take());
         assert!(futures_poll(next.as_mut()).await.is_none());
         drop(served);
-        drop(held);
         next.await;
+        assert!(held.seat.evicted.is_cancelled());
     }
 
     /// One look at a future.

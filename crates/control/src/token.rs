@@ -10,7 +10,7 @@ use std::os::unix::fs::{MetadataExt, OpenOptionsExt};
 use std::path::{Path, PathBuf};
 
 use aws_lc_rs::{constant_time, digest, rand};
-use rustix::fs::{CWD, OFlags, RenameFlags};
+use rustix::fs::OFlags;
 
 /// The name of the file in the state directory.
 const NAME: &str = "control.token";
@@ -123,7 +123,9 @@ fn read(file: File, path: &Path) -> Result<Token, TokenError> {
     if about.uid() != own && about.uid() != 0 {
         return Err(TokenError::Foreign { path, uid: about.uid() });
     }
-    match file.take(FILE_OCTETS_MAX).read_to_string(&mut text) {
+    match file.take(FILE_OCTETS_MAX + 1).read_to_string(&mut text) {
+        // The beginning of a long one is another one.
+        Ok(octets) if octets as u64 > FILE_OCTETS_MAX => return Err(TokenError::Unusable { path }),
         Ok(_) => {}
         Err(error) if error.kind() == io::ErrorKind::InvalidData => {
             return Err(TokenError::Unusable { path });
@@ -148,7 +150,9 @@ fn is_token(text: &str) -> bool {
 fn create(state_dir: &Path, path: &Path) -> Result<Token, TokenError> {
     let fresh = path.with_extension("token.new");
     let written = write(&fresh).and_then(|token| {
-        rustix::fs::renameat_with(CWD, &fresh, CWD, path, RenameFlags::NOREPLACE)?;
+        // A second name, and not a rename: it fails where somebody has put a token there meanwhile.
+        fs::hard_link(&fresh, path)?;
+        fs::remove_file(&fresh)?;
         File::open(state_dir)?.sync_all()?;
         Ok(token)
     });

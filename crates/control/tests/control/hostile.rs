@@ -11,8 +11,9 @@ const SMTP: &str = "/v1/sensors/self/smtp";
 #[tokio::test]
 async fn each_mistake_has_its_problem() {
     const JSON: &str = "Content-Type: application/json\r\n";
-    let deep = "[".repeat(100_000);
+    let deep = format!("{{\"clients\": {}", "[".repeat(100_000));
     let large = format!("\"{}\"", "x".repeat(1 << 20));
+    let huge = "x".repeat(8 << 20);
     let recipients = json!({ "client": "192.0.2.7", "recipients": vec!["a@example.com"; 1_001] }).to_string();
     let cases: &[(&str, &str, &str, &str, u16, &str)] = &[
         ("GET", "/v2", "", "", 404, "not-found"),
@@ -35,6 +36,7 @@ async fn each_mistake_has_its_problem() {
         ("PATCH", SMTP, JSON, "{} {}", 400, "bad-request"),
         ("PATCH", SMTP, JSON, &deep, 400, "bad-request"),
         ("PATCH", SMTP, JSON, &large, 413, "too-large"),
+        ("PATCH", SMTP, JSON, &huge, 413, "too-large"),
         ("PATCH", SMTP, JSON, "[]", 422, "faulty"),
         ("PATCH", SMTP, JSON, r#"{"enabled": "yes"}"#, 422, "faulty"),
         ("PATCH", SMTP, JSON, r#"{"hostname": "x"}"#, 422, "faulty"),
