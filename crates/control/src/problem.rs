@@ -23,11 +23,13 @@ pub struct Problem {
     #[schema(value_type = String, example = "https://mailsensor.example/problems/stale")]
     pub kind: ProblemKind,
     /// The same in words.
-    pub title: String,
+    #[schema(value_type = String)]
+    pub title: Box<str>,
     /// The status of the response.
     pub status: u16,
     /// What happened, and what to do.
-    pub detail: String,
+    #[schema(value_type = String)]
+    pub detail: Box<str>,
     /// All that cannot be used, with `faulty`.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub faults: Vec<Fault>,
@@ -123,10 +125,10 @@ impl TryFrom<String> for ProblemKind {
 impl Problem {
     /// A problem with what there is to say about it.
     #[must_use]
-    pub fn new(kind: ProblemKind, detail: impl Into<String>) -> Self {
+    pub fn new(kind: ProblemKind, detail: impl Into<Box<str>>) -> Self {
         Self {
             kind,
-            title: kind.title().to_owned(),
+            title: kind.title().into(),
             status: kind.status().as_u16(),
             detail: detail.into(),
             faults: Vec::new(),

@@ -24,7 +24,6 @@ pub struct Smtp {
     /// TLS on the listeners.
     pub tls: Tls,
     /// What there is to say about each value, by its name here. Read-only.
-    #[schema(read_only)]
     pub about: BTreeMap<Key, About>,
     /// The last narrowing of the rules, while it is gentle. Read-only.
     #[schema(read_only)]

@@ -143,7 +143,8 @@ impl Terms {
 }
 
 /// A change: what is not named stays; null takes the value back to what the files say.
-#[derive(utoipa::ToSchema)]
+#[derive(serde::Deserialize, utoipa::ToSchema)]
+#[serde(deny_unknown_fields)]
 #[expect(dead_code, reason = "it describes what a patch may hold; reading it is patch.rs")]
 pub(crate) struct SmtpPatch {
     /// Whether mail is taken.
@@ -161,7 +162,8 @@ pub(crate) struct SmtpPatch {
 }
 
 /// A change of TLS.
-#[derive(utoipa::ToSchema)]
+#[derive(serde::Deserialize, utoipa::ToSchema)]
+#[serde(deny_unknown_fields)]
 #[expect(dead_code, reason = "it describes what a patch may hold; reading it is patch.rs")]
 pub(crate) struct TlsPatch {
     /// `none`, `opportunistic` or `required`.

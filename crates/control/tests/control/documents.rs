@@ -59,3 +59,14 @@ fn every_operation_says_that_it_may_end_in_a_problem() {
         }
     }
 }
+
+#[test]
+fn the_names_in_about_are_texts() {
+    let document = serde_json::to_value(sensor_control::openapi()).unwrap();
+    let schemas = &document["components"]["schemas"];
+    let names = &schemas["Smtp"]["properties"]["about"]["propertyNames"];
+    assert_eq!(names["type"], "string", "{names}");
+    for patch in ["SmtpPatch", "TlsPatch"] {
+        assert_eq!(schemas[patch]["additionalProperties"], false, "unknown names are refused");
+    }
+}

@@ -105,14 +105,13 @@ fn any_json() -> impl Strategy<Value = Value> {
             .prop_map(Value::from),
         ".{0,12}".prop_map(Value::from),
     ];
-    let json = leaf.prop_recursive(4, 24, 6, move |inner| {
+    leaf.prop_recursive(4, 24, 6, move |inner| {
         prop_oneof![
             prop::collection::vec(inner.clone(), 0..6).prop_map(Value::from),
             prop::collection::vec((name.clone(), inner), 0..6)
                 .prop_map(|members| Value::Object(members.into_iter().collect())),
         ]
-    });
-    json
+    })
 }
 
 #[test]
