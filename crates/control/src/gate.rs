@@ -189,3 +189,49 @@ async fn admitted(visitor: &Visitor, request: Request, next: Next) -> Response {
     }
     response
 }
+
+#[cfg(test)]
+mod tests {
+    use axum::body::Body;
+
+    use super::*;
+
+    fn gate() -> (Gate, String) {
+        let directory = tempfile::tempdir().unwrap();
+        let token = Token::load_or_create(directory.path()).unwrap();
+        let text = std::fs::read_to_string(token.path()).unwrap().trim().to_owned();
+        (Gate::new(token, &[]), text)
+    }
+
+    fn request(authorization: &str) -> Request {
+        let request = Request::get("/v1/status").header(header::HOST, "localhost");
+        request.header(header::AUTHORIZATION, authorization).body(Body::empty()).unwrap()
+    }
+
+    const NETWORK: Caller = Caller::Network {
+        local: SocketAddr::new(IpAddr::V4(std::net::Ipv4Addr::LOCALHOST), 8465),
+        peer: SocketAddr::new(IpAddr::V4(std::net::Ipv4Addr::LOCALHOST), 50_000),
+    };
+
+    #[test]
+    fn a_stranger_at_the_socket_is_refused_even_with_the_token() {
+        let (gate, token) = gate();
+        let request = request(&format!("Bearer {token}"));
+        assert!(gate.admits(NETWORK, &request).is_ok());
+        assert!(gate.admits(Caller::Trusted { uid: 0 }, &request).is_ok());
+        let problem = gate.admits(Caller::Stranger { uid: 1000 }, &request).unwrap_err();
+        assert_eq!(problem.kind, ProblemKind::Forbidden);
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn who_tries_for_long_is_counted_and_not_logged_each_time() {
+        let (gate, _) = gate();
+        let unlogged = || gate.failures.lock().unwrap().unlogged;
+        let fail = || assert!(gate.admits(NETWORK, &request("Bearer x")).is_err());
+        (0..5).for_each(|_| fail());
+        assert_eq!(unlogged(), 4, "the first one was logged");
+        tokio::time::advance(FAILURE_LOG_PERIOD).await;
+        fail();
+        assert_eq!(unlogged(), 0, "a line with the number of the others");
+    }
+}

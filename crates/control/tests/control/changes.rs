@@ -1,9 +1,12 @@
 //! Settings are changed as the client meant it, or not at all.
 
 use std::sync::atomic::Ordering;
+use std::sync::{Arc, Barrier};
 
 use sensor_control::{ChangeRefused, Fault, ProblemKind};
 use serde_json::json;
+use tokio::io::AsyncWriteExt;
+use tokio::net::TcpStream;
 
 use crate::fake::{flip, overridden};
 use crate::raw::Running;
@@ -138,4 +141,31 @@ async fn the_grace_is_ended_once() {
         assert_eq!(answer.json()["ended"].is_null(), expected);
     }
     assert_ne!(tag(&running).await, before, "the document shows the grace");
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_change_that_has_begun_ends_without_its_client_and_before_the_next() {
+    let running = Arc::new(Running::start());
+    let barrier = Arc::new(Barrier::new(2));
+    *running.node.barrier.lock().unwrap() = Some(Arc::clone(&barrier));
+    let pass = async || {
+        let barrier = Arc::clone(&barrier);
+        tokio::task::spawn_blocking(move || barrier.wait()).await.unwrap();
+    };
+    let mut first = TcpStream::connect(running.address).await.unwrap();
+    let post = format!(
+        "POST {SMTP}/disable HTTP/1.1\r\nHost: localhost\r\nAuthorization: Bearer {}\r\n\r\n",
+        running.token
+    );
+    first.write_all(post.as_bytes()).await.unwrap();
+    pass().await;
+    drop(first);
+    let second = tokio::spawn({
+        let running = Arc::clone(&running);
+        async move { running.send("POST", &format!("{SMTP}/enable"), "", "").await.json() }
+    });
+    pass().await;
+    // The second found what the first had made.
+    assert_eq!(second.await.unwrap()["differences"][0]["old"], "false");
+    assert_eq!(running.node.changes.load(Ordering::Relaxed), 2);
 }

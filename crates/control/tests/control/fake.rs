@@ -1,7 +1,7 @@
 //! A sensor that keeps its settings in memory, and refuses what it is told to refuse.
 
 use std::sync::atomic::{AtomicU64, Ordering};
-use std::sync::{Arc, Mutex, MutexGuard};
+use std::sync::{Arc, Barrier, Mutex, MutexGuard};
 
 use sensor_control::{
     About, Certificate, Change, ChangeRefused, Changed, Conservation, Difference, Draining, Explained, Fault,
@@ -15,6 +15,8 @@ pub(crate) struct FakeNode {
     pub(crate) refuses: Mutex<Option<ChangeRefused>>,
     pub(crate) draining: Mutex<bool>,
     pub(crate) metrics: Mutex<Metrics>,
+    /// Where the next change stops until it may go on.
+    pub(crate) barrier: Mutex<Option<Arc<Barrier>>>,
     /// Changes that were made, dry runs not among them.
     pub(crate) changes: AtomicU64,
 }
@@ -49,6 +51,7 @@ impl FakeNode {
             smtp: Mutex::new(defaults()),
             refuses: Mutex::default(),
             draining: Mutex::default(),
+            barrier: Mutex::default(),
             metrics: Mutex::new(figures()),
             changes: AtomicU64::new(0),
         })
@@ -154,6 +157,12 @@ impl Node for FakeNode {
     }
 
     fn change(&self, change: Change) -> Result<Changed, ChangeRefused> {
+        let barrier = self.barrier.lock().unwrap().take();
+        if let Some(barrier) = barrier {
+            // It has begun; it may go on.
+            barrier.wait();
+            barrier.wait();
+        }
         let mut smtp = self.settings();
         if change.is_stale(&smtp) {
             return Err(ChangeRefused::Stale);
