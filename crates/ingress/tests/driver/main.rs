@@ -2,7 +2,10 @@
 
 #![expect(clippy::unwrap_used, reason = "a test fails by panicking")]
 
+mod changes;
+mod gate;
 mod house;
+mod plans;
 
 use std::time::Duration;
 
