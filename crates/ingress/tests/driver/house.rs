@@ -3,13 +3,12 @@
 use std::net::SocketAddr;
 use std::path::Path;
 use std::sync::Arc;
-use std::sync::atomic::AtomicU64;
 use std::time::Duration;
 
 use rustls::pki_types::pem::PemObject;
 use rustls::pki_types::{CertificateDer, ServerName};
 use sensor_ingress::{
-    AddressLog, BareNewline, Door, Intake, Interfaces, Peer, Phase, SlotLimits, Slots, TlsIdentity, serve,
+    AddressLog, BareNewline, Door, Intake, Peer, Phase, Settings, SlotLimits, TlsIdentity, serve,
 };
 use sensor_mail::{Envelope, MailIds, NodeId};
 use sensor_policy::{ClientRules, Rules};
@@ -42,6 +41,21 @@ impl Default for Plan {
     }
 }
 
+impl Plan {
+    pub(crate) fn settings(&self) -> Settings {
+        Settings {
+            rules: Rules { clients: ClientRules::parse(self.clients).unwrap(), ..Rules::default() },
+            grace: Settings::GRACE,
+            bare_newline: self.bare_newline,
+            slots: SlotLimits { connections: self.slots, connections_per_client: self.slots },
+            addresses: AddressLog::Full,
+            hostname: "sensor.example.com".into(),
+            limits: sensor_smtp::Limits::default(),
+            timeouts: sensor_smtp::Timeouts::default(),
+        }
+    }
+}
+
 pub(crate) struct House {
     pub(crate) door: Arc<Door>,
     pub(crate) spool: Spool<Envelope>,
@@ -66,16 +80,7 @@ impl House {
         let intake = Intake::new(spool.clone(), ids, NodeId::default(), clock, Duration::from_secs(60));
         let certificates = tempfile::tempdir().unwrap();
         let identity = TlsIdentity::self_signed(certificates.path(), "sensor.example.com").unwrap();
-        let slots = SlotLimits { connections: plan.slots, connections_per_client: plan.slots };
-        let door = Door {
-            intake,
-            rules: Rules { clients: ClientRules::parse(plan.clients).unwrap(), ..Rules::default() },
-            slots: Slots::new(slots),
-            interfaces: Interfaces::default(),
-            bare_newline: plan.bare_newline,
-            addresses: AddressLog::Full,
-            connections: AtomicU64::new(0),
-        };
+        let door = Door::new(intake, plan.settings());
         let phase = watch::Sender::new(Phase::Open);
         let tls = TlsAcceptor::from(identity.server_config());
         Self { door: Arc::new(door), spool, phase, certificates, tls }
@@ -92,12 +97,24 @@ impl House {
         let local: SocketAddr = "10.0.0.2:25".parse().unwrap();
         let peer = Peer { listener: "relay".into(), address: "10.0.0.1:4000".parse().unwrap(), local };
         let (tls, door) = (Some(self.tls.clone()), Arc::clone(&self.door));
-        let served = tokio::spawn(serve(server, peer, session(), tls, door, self.phase.subscribe()));
+        let served = tokio::spawn(serve(
+            server,
+            peer,
+            self.door.session(StartTls::Offered),
+            tls,
+            door,
+            self.phase.subscribe(),
+        ));
         (Client(client), served)
     }
 
     pub(crate) async fn connect(&self) -> (Client<DuplexStream>, JoinHandle<()>) {
         self.connect_through(64 << 10, b"").await
+    }
+
+    /// What EHLO says of a connection's size that begins now.
+    pub(crate) fn advertised(&self) -> Option<std::num::NonZeroU64> {
+        self.door.session(StartTls::Unavailable).size_max
     }
 
     /// All messages of the spool, whole.
@@ -134,8 +151,12 @@ pub(crate) struct Client<S>(pub(crate) S);
 
 impl<S: AsyncRead + AsyncWrite + Unpin> Client<S> {
     pub(crate) async fn say(&mut self, words: impl AsRef<[u8]>) {
-        self.0.write_all(words.as_ref()).await.unwrap();
-        self.0.flush().await.unwrap();
+        self.try_say(words).await.unwrap();
+    }
+
+    pub(crate) async fn try_say(&mut self, words: impl AsRef<[u8]>) -> std::io::Result<()> {
+        self.0.write_all(words.as_ref()).await?;
+        self.0.flush().await
     }
 
     /// The next reply's last line; empty at the end.
@@ -188,7 +209,7 @@ impl Client<DuplexStream> {
     }
 }
 
-fn client_config(certificates: &Path) -> Arc<rustls::ClientConfig> {
+pub(crate) fn client_config(certificates: &Path) -> Arc<rustls::ClientConfig> {
     let mut roots = rustls::RootCertStore::empty();
     roots.add(CertificateDer::from_pem_file(certificates.join("self-signed.crt.pem")).unwrap()).unwrap();
     let provider = Arc::new(rustls::crypto::aws_lc_rs::default_provider());

@@ -2,8 +2,11 @@
 
 #![expect(clippy::unwrap_used, reason = "a test fails by panicking")]
 
+mod changes;
 mod envelope;
+mod gate;
 mod house;
+mod plans;
 
 use std::time::Duration;
 
