@@ -125,6 +125,18 @@ impl Door {
         live.at_connect(now(), |rules| self.connection(rules, client, local))
     }
 
+    /// Whether a message of the declared size may begin now; nothing is counted.
+    #[must_use]
+    pub fn would_begin(&self, declared: Option<u64>) -> Decision {
+        self.live.load().at_mail(declared, now())
+    }
+
+    /// Whether the recipient is covered now; nothing is counted.
+    #[must_use]
+    pub fn would_take(&self, recipient: &ForwardPath) -> Decision {
+        self.live.load().at_rcpt(recipient, now())
+    }
+
     pub(crate) fn set_closed(&self, closed: Option<Closed>) {
         self.live.rcu(|live| live.closed_as(closed));
     }
@@ -157,7 +169,7 @@ impl Door {
     }
 
     pub(crate) fn at_rcpt(&self, recipient: &ForwardPath) -> Decision {
-        let decision = self.live.load().at_rcpt(recipient, now());
+        let decision = self.would_take(recipient);
         self.counters.count(&decision);
         decision
     }

@@ -204,20 +204,17 @@ impl Live {
     }
 
     /// Whether a message of the declared size may begin.
-    #[must_use]
-    pub fn at_mail(&self, declared: Option<u64>, now: Instant) -> Decision {
+    pub(super) fn at_mail(&self, declared: Option<u64>, now: Instant) -> Decision {
         self.open_to(|| self.decide(now, |terms| terms.rules.at_mail(declared)))
     }
 
     /// Whether the recipient is covered.
-    #[must_use]
-    pub fn at_rcpt(&self, recipient: &ForwardPath, now: Instant) -> Decision {
+    pub(super) fn at_rcpt(&self, recipient: &ForwardPath, now: Instant) -> Decision {
         self.decide(now, |terms| terms.rules.at_rcpt(recipient))
     }
 
     /// Whether a message may have so many octets.
-    #[must_use]
-    pub fn at_body(&self, octets: u64, now: Instant) -> Decision {
+    pub(super) fn at_body(&self, octets: u64, now: Instant) -> Decision {
         self.decide(now, |terms| terms.rules.at_body(octets))
     }
 

@@ -167,6 +167,8 @@ async fn a_recipient_that_was_admitted_stays_admitted() {
     let (mut client, _) = house.connect().await;
     client.open().await;
     house.door.change(settings(&plan, |settings| settings.rules.domains = domains(&["example.org"])));
+    let carol = sensor_mail::ForwardPath::parse("carol@example.com").unwrap();
+    assert!(house.door.would_take(&carol).softened);
     client.ask("RCPT TO:<carol@example.com>", "451 4.7.1").await;
     client.say("BDAT 2 LAST\r\nhi").await;
     client.expect("250 2.0.0 queued").await;

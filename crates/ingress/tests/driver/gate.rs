@@ -120,6 +120,22 @@ async fn closing_refuses_at_once_and_lets_a_message_end() {
     assert_eq!(house.bodies().await, [b"first\r\nsecond\r\n".to_vec()]);
 }
 
+/// Closed over them, they would hear a reset, which looks like a broken sensor and not like one that is off.
+#[tokio::test]
+async fn who_waits_in_a_socket_that_closes_is_told_so() {
+    let (_house, gate, address) = opened().await;
+    // Nobody was awaited since they connected: they are in the socket's queue.
+    let waiting: Vec<_> = (0..5).map(|_| std::net::TcpStream::connect(address).unwrap()).collect();
+    gate.disable(LONG).await;
+    assert!(is_refused(address).await);
+    for stream in waiting {
+        stream.set_nonblocking(true).unwrap();
+        let mut client = Client(TcpStream::from_std(stream).unwrap());
+        client.expect("421 4.3.2").await;
+        client.expect_end().await;
+    }
+}
+
 #[tokio::test]
 async fn who_takes_longer_than_the_deadline_is_cut_and_who_comes_later_is_not() {
     let (house, gate, address) = opened().await;
