@@ -24,6 +24,7 @@ mod entries;
 mod explanation;
 mod fault;
 mod interface;
+mod networks;
 mod rules;
 mod size;
 
@@ -34,5 +35,6 @@ pub use entries::DecidingEntry;
 pub use explanation::{Explanation, ListDefault, Question, Reason};
 pub use fault::{ClientProblem, DomainProblem, EntryFault, EntryProblem};
 pub use interface::{Interface, Link};
+pub use networks::Networks;
 pub use rules::{Rules, Uncovered};
 pub use size::{Octets, SizeFault, SizeLimit};
