@@ -11,21 +11,26 @@
 //! sender and not the memory; an idle connection holds no buffer; every wait has a limit.
 
 mod buffers;
+mod client_certificates;
 mod connection;
 mod door;
 mod intake;
 mod interfaces;
 mod listener;
 mod log;
+mod proxy;
+mod reception;
 mod slots;
 mod tls;
 
 pub use buffers::READ_OCTETS;
+pub use client_certificates::{Authority, ClientCertificates};
 pub use connection::{Peer, serve};
 pub use door::{BareNewline, Door, Phase};
 pub use intake::{Accepted, Intake, NotAccepted, Transaction};
 pub use interfaces::{Interfaces, read as read_interfaces};
 pub use listener::{BindError, Listener, Security};
 pub use log::AddressLog;
+pub use reception::Reception;
 pub use slots::{Slot, SlotLimits, Slots};
 pub use tls::{CertificateFiles, TlsError, TlsIdentity};

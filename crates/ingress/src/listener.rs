@@ -15,6 +15,7 @@ use tokio_util::task::TaskTracker;
 
 use crate::connection::{Peer, serve};
 use crate::door::{Door, Phase};
+use crate::reception::Reception;
 
 /// Connections that may wait to be accepted. The kernel holds them; each costs some hundred octets there.
 const BACKLOG: i32 = 4096;
@@ -31,6 +32,8 @@ pub enum Security {
     Opportunistic,
     /// Before any mail.
     Required,
+    /// From the first octet (RFC 8314 section 3.3).
+    Implicit,
 }
 
 impl Security {
@@ -41,6 +44,7 @@ impl Security {
             Self::None => StartTls::Unavailable,
             Self::Opportunistic => StartTls::Offered,
             Self::Required => StartTls::Required,
+            Self::Implicit => StartTls::Implicit,
         }
     }
 }
@@ -51,6 +55,7 @@ pub struct Listener {
     socket: TcpListener,
     session: Arc<SessionConfig>,
     tls: Option<TlsAcceptor>,
+    reception: Arc<Reception>,
 }
 
 /// A listener cannot be had.
@@ -87,7 +92,13 @@ impl Listener {
         tls: Option<TlsAcceptor>,
     ) -> Result<Self, BindError> {
         let socket = bind(address).map_err(|source| BindError { name: name.to_owned(), address, source })?;
-        Ok(Self { name: name.into(), socket, session, tls })
+        Ok(Self { name: name.into(), socket, session, tls, reception: Arc::default() })
+    }
+
+    /// The same, with those who connect received like this.
+    #[must_use]
+    pub fn receiving(self, reception: Arc<Reception>) -> Self {
+        Self { reception, ..self }
     }
 
     /// Its name.
@@ -142,7 +153,8 @@ impl Listener {
     fn peer(&self, stream: &TcpStream, address: SocketAddr) -> io::Result<Peer> {
         stream.set_nodelay(true)?;
         let local = stream.local_addr()?;
-        Ok(Peer { listener: Arc::clone(&self.name), address, local })
+        let (listener, reception) = (Arc::clone(&self.name), Arc::clone(&self.reception));
+        Ok(Peer { listener, reception, address, local })
     }
 }
 
