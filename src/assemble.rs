@@ -100,8 +100,12 @@ fn bind(config: &Config, identity: Option<&TlsIdentity>) -> anyhow::Result<Vec<L
             limits: config.smtp.limits.clone(),
             timeouts: config.smtp.timeouts.clone(),
         });
-        let tls = identity.map(|identity| TlsAcceptor::from(identity.server_config()));
-        listeners.push(Listener::bind(&listener.name, listener.address, session, tls)?);
+        let cannot = || format!("listener {}: client certificates cannot be judged", listener.name);
+        let reception = Arc::new(listener.reception().with_context(cannot)?);
+        let tls = identity
+            .map(|identity| TlsAcceptor::from(identity.server_config_for(&reception.client_certificates)));
+        let bound = Listener::bind(&listener.name, listener.address, session, tls)?;
+        listeners.push(bound.receiving(reception));
     }
     Ok(listeners)
 }

@@ -4,6 +4,7 @@
 //! directory, the environment (`MAILSENSOR__SMTP__ENABLED`), the command line. They are taken whole or not at
 //! all.
 
+mod listener;
 mod load;
 mod smtp;
 
@@ -16,8 +17,9 @@ use sensor_policy::Octets;
 use sensor_settings::{Form, Key, Reader, Reload, Shown, Table};
 
 use crate::log;
+pub(crate) use listener::ListenerConfig;
 pub(crate) use load::{Loaded, load};
-pub(crate) use smtp::{ListenerConfig, Smtp, advertised};
+pub(crate) use smtp::{Smtp, advertised};
 
 /// Everything that can be configured.
 #[derive(Debug)]
