@@ -3,6 +3,7 @@
 //! Left out are those that need simulated time or a storage that fails on demand; `crates/smtp` plays all.
 
 use std::collections::BTreeMap;
+use std::fmt::Display;
 use std::fs;
 use std::io::{BufRead, BufReader, Read, Write};
 use std::net::{Shutdown, SocketAddr, TcpStream};
@@ -77,16 +78,12 @@ fn configuration(dialogue: &Dialogue, through: Through) -> Option<String> {
     if !admitted || !timeless || !greeted || (starts_tls && through == Through::Tls) {
         return None;
     }
-    let domains =
-        entries(recipients.iter().map(|(domain, answer)| (domain, answer)), |refusal| match refusal {
-            Refusal::RecipientDomain(rule) => rule.as_str().strip_prefix("destination_domains["),
-            _ => None,
-        })?;
-    let clients =
-        entries(addresses.iter().map(|(address, answer)| (address, answer)), |refusal| match refusal {
-            Refusal::Client(rule) => rule.as_str().strip_prefix("clients["),
-            _ => None,
-        })?;
+    let domains = entries("destination_domains", recipients)?;
+    let mut clients = entries("clients", addresses)?;
+    if permits.xclient && clients.is_empty() {
+        // Whoever is spoken for need not be near.
+        clients = ["0.0.0.0/0", "::/0"].map(str::to_owned).to_vec();
+    }
     let listed = |permitted: bool| if permitted { "[\"127.0.0.1\"]" } else { "[]" };
     let security = match (through, config.starttls) {
         (Through::Tcp, StartTls::Unavailable) => "none",
@@ -115,14 +112,14 @@ fn configuration(dialogue: &Dialogue, through: Through) -> Option<String> {
 }
 
 /// Entries that refuse these domains or addresses by the rules that the dialogue expects.
-fn entries<'a, T: std::fmt::Display + 'a>(
-    answers: impl Iterator<Item = (&'a T, &'a Admission)>,
-    rule: impl Fn(&Refusal) -> Option<&str>,
-) -> Option<Vec<String>> {
+fn entries(list: &str, answers: &[(impl Display, Admission)]) -> Option<Vec<String>> {
     let mut entries = Vec::new();
     for (entry, admission) in answers {
-        let Admission::Refuse(refusal) = admission else { return None };
-        let number: usize = rule(refusal)?.strip_suffix(']')?.parse().ok()?;
+        let Admission::Refuse(Refusal::RecipientDomain(rule) | Refusal::Client(rule)) = admission else {
+            return None;
+        };
+        let number = rule.as_str().strip_prefix(list)?.strip_prefix('[')?.strip_suffix(']')?;
+        let number: usize = number.parse().ok()?;
         // Entries before it that no dialogue speaks of.
         while entries.len() + 1 < number {
             entries.push(format!("!filler{}.invalid", entries.len()));
