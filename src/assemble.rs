@@ -2,23 +2,21 @@
 
 use std::path::Path;
 use std::sync::Arc;
-use std::sync::atomic::AtomicU64;
 
 use anyhow::Context;
 use sensor_archive::DirectoryArchive;
-use sensor_ingress::{Door, Intake, Interfaces, Listener, Security, Slots, TlsIdentity};
+use sensor_ingress::{Door, Gate, Intake, ListenerPlan, Security, Settings, TlsIdentity};
 use sensor_mail::{Envelope, MailIds};
 use sensor_pipeline::{Executor, Pipeline};
-use sensor_smtp::SessionConfig;
 use sensor_spool::{Clock, RealDisk, Runner, Spool};
 use tokio_rustls::TlsAcceptor;
 
-use crate::config::{Config, advertised};
+use crate::config::{Config, ListenerConfig};
 
 /// A sensor that is ready to take mail.
 pub(crate) struct Node {
     pub(crate) door: Arc<Door>,
-    pub(crate) listeners: Vec<Listener>,
+    pub(crate) gate: Gate,
     pub(crate) pipeline: Arc<Pipeline>,
     pub(crate) spool: Spool<Envelope>,
     pub(crate) identity: Option<TlsIdentity>,
@@ -34,19 +32,27 @@ pub(crate) fn assemble(config: Config) -> anyhow::Result<Node> {
     let archive = Arc::new(DirectoryArchive::new(Arc::new(archive_disk)));
     let pipeline = Pipeline::new(spool.clone(), archive, pipeline_options(&config), Arc::clone(&clock));
     let identity = identity(&config)?;
-    let listeners = bind(&config, identity.as_ref())?;
     let ids = MailIds::new(config.node, salt()?);
     let intake = Intake::new(spool.clone(), ids, config.node, clock, config.spool.commit_deadline);
-    let door = Arc::new(Door {
-        intake,
-        rules: config.smtp.rules,
-        slots: Slots::new(config.smtp.slots),
-        interfaces: Interfaces::default(),
-        bare_newline: config.smtp.bare_newline,
+    let door = Arc::new(Door::new(intake, door_settings(&config)));
+    let plans = listener_plans(&config, identity.as_ref())?;
+    let gate = Gate::new(Arc::clone(&door), plans, Vec::new())?;
+    Ok(Node { door, gate, pipeline, spool, identity })
+}
+
+/// What of the configuration the door is held to.
+fn door_settings(config: &Config) -> Settings {
+    let smtp = &config.smtp;
+    Settings {
+        rules: smtp.rules.clone(),
+        grace: Settings::GRACE,
+        bare_newline: smtp.bare_newline,
+        slots: smtp.slots,
         addresses: config.log.addresses,
-        connections: AtomicU64::new(0),
-    });
-    Ok(Node { door, listeners, pipeline, spool, identity })
+        hostname: config.hostname.as_str().into(),
+        limits: smtp.limits.clone(),
+        timeouts: smtp.timeouts.clone(),
+    }
 }
 
 fn open_spool(config: &Config, clock: &Clock) -> anyhow::Result<Spool<Envelope>> {
@@ -78,7 +84,7 @@ fn pipeline_options(config: &Config) -> sensor_pipeline::Options {
 
 /// The certificate to show; none where no listener speaks TLS.
 pub(crate) fn identity(config: &Config) -> anyhow::Result<Option<TlsIdentity>> {
-    let speaks_tls = |listener: &crate::config::ListenerConfig| listener.security != Security::None;
+    let speaks_tls = |listener: &ListenerConfig| listener.security != Security::None;
     if !config.smtp.listeners.iter().any(speaks_tls) {
         return Ok(None);
     }
@@ -89,25 +95,22 @@ pub(crate) fn identity(config: &Config) -> anyhow::Result<Option<TlsIdentity>> {
     Ok(Some(identity.context("no certificate to show")?))
 }
 
-fn bind(config: &Config, identity: Option<&TlsIdentity>) -> anyhow::Result<Vec<Listener>> {
-    let mut listeners = Vec::new();
-    // Off: nothing listens, so that a sender behind round-robin DNS goes to the next address at once.
-    for listener in config.smtp.listeners.iter().filter(|_| config.smtp.rules.enabled) {
-        let session = Arc::new(SessionConfig {
-            hostname: config.hostname.as_str().into(),
-            size_max: advertised(&config.smtp.rules),
-            starttls: listener.security.starttls(),
-            limits: config.smtp.limits.clone(),
-            timeouts: config.smtp.timeouts.clone(),
-        });
-        let cannot = || format!("listener {}: client certificates cannot be judged", listener.name);
-        let reception = Arc::new(listener.reception().with_context(cannot)?);
-        let tls = identity
-            .map(|identity| TlsAcceptor::from(identity.server_config_for(&reception.client_certificates)));
-        let bound = Listener::bind(&listener.name, listener.address, session, tls)?;
-        listeners.push(bound.receiving(reception));
-    }
-    Ok(listeners)
+/// What of the configuration the gate is held to.
+fn listener_plans(config: &Config, identity: Option<&TlsIdentity>) -> anyhow::Result<Vec<ListenerPlan>> {
+    config.smtp.listeners.iter().map(|listener| listener_plan(listener, identity)).collect()
+}
+
+fn listener_plan(listener: &ListenerConfig, identity: Option<&TlsIdentity>) -> anyhow::Result<ListenerPlan> {
+    let cannot = || format!("listener {}: client certificates cannot be judged", listener.name);
+    let reception = Arc::new(listener.reception().with_context(cannot)?);
+    let config_of = |identity: &TlsIdentity| identity.server_config_for(&reception.client_certificates);
+    Ok(ListenerPlan {
+        name: listener.name.as_str().into(),
+        address: listener.address,
+        security: listener.security,
+        tls: identity.map(config_of).map(TlsAcceptor::from),
+        reception,
+    })
 }
 
 fn salt() -> anyhow::Result<u64> {

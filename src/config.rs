@@ -126,7 +126,7 @@ const NODE: Key = Key::new(
     Reload::Restart,
 );
 const THREADS: Key =
-    Key::new("threads", "Threads that serve connections. 0: one for each processor.", Reload::Restart);
+    Key::new("threads", "Threads that serve connections. 0: one for every two processors.", Reload::Restart);
 const ARCHIVE_DIRECTORY: Key = Key::new(
     "directory",
     "The directory that mail is kept in, as YYYY/MM/DD/<mail id>.eml and .json (days in UTC).\n\

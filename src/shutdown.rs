@@ -3,13 +3,11 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use sensor_ingress::{Phase, Slots};
+use sensor_ingress::{Gate, Slots};
 use tokio::signal::unix::{Signal, SignalKind, signal};
-use tokio::sync::watch;
 use tokio::task::JoinHandle;
 use tokio::time::{Instant, timeout_at};
 use tokio_util::sync::CancellationToken;
-use tokio_util::task::TaskTracker;
 
 use sensor_mail::Envelope;
 use sensor_spool::Spool;
@@ -51,9 +49,7 @@ impl Signals {
 
 /// What runs, and how each part is told to end.
 pub(crate) struct Running {
-    pub(crate) accepting: CancellationToken,
-    pub(crate) phase: watch::Sender<Phase>,
-    pub(crate) sessions: TaskTracker,
+    pub(crate) gate: Gate,
     pub(crate) slots: Arc<Slots>,
     pub(crate) working: CancellationToken,
     /// Cancelled when the pipeline has ended: before `working` is, because the spool has.
@@ -68,12 +64,7 @@ impl Running {
     pub(crate) async fn drain(self, deadline: Duration) {
         let deadline = Instant::now() + deadline;
         tracing::info!(connections = self.slots.open(), "draining");
-        self.accepting.cancel();
-        self.phase.send_replace(Phase::Draining);
-        self.sessions.close();
-        if timeout_at(deadline, self.sessions.wait()).await.is_err() {
-            tracing::warn!(connections = self.slots.open(), "drain deadline: connections are cut");
-        }
+        self.gate.drain(deadline - Instant::now()).await;
         self.working.cancel();
         // A group in hand is finished even then, unless the storage hangs.
         let ended = async {

@@ -5,16 +5,14 @@ use std::process::ExitCode;
 use std::sync::Arc;
 
 use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
-use sensor_ingress::Phase;
+use sensor_ingress::{BindError, ListenerState, ListenerStatus};
 use tokio::runtime::{Builder, Runtime};
-use tokio::sync::watch;
 use tokio_util::sync::CancellationToken;
-use tokio_util::task::TaskTracker;
 
 use super::configured;
 use crate::assemble::{Node, assemble, is_in_memory};
 use crate::cli::Place;
-use crate::config::{Config, Loaded, shown_path};
+use crate::config::{Config, Loaded, advertised, shown_path};
 use crate::shutdown::{Running, Signals};
 
 pub(crate) fn run(place: &Place) -> anyhow::Result<ExitCode> {
@@ -33,10 +31,11 @@ pub(crate) fn run(place: &Place) -> anyhow::Result<ExitCode> {
     served.map(|()| ExitCode::SUCCESS)
 }
 
-/// Where sessions are served. One thread needs none of what lets several share their tasks.
+/// Where sessions are served. The other half of the processors is for what goes on behind them: the spool's
+/// writer, keeping, the log. One thread needs none of what lets several share their tasks.
 fn runtime(threads: usize) -> io::Result<Runtime> {
     let threads = match threads {
-        0 => std::thread::available_parallelism().map_or(1, usize::from),
+        0 => std::thread::available_parallelism().map_or(1, |processors| processors.get().div_ceil(2)),
         threads => threads,
     };
     let mut builder = if threads == 1 { Builder::new_current_thread() } else { Builder::new_multi_thread() };
@@ -47,7 +46,12 @@ async fn serve(loaded: Loaded) -> anyhow::Result<()> {
     let mut signals = Signals::listen()?;
     let deadline = loaded.config.drain_deadline;
     let about = About::of(&loaded);
+    // Off: nothing listens, so that a sender behind round-robin DNS goes to the next address at once.
+    let is_enabled = loaded.config.smtp.rules.enabled;
     let node = assemble(loaded.config)?;
+    if is_enabled {
+        node.gate.enable().await.map_err(not_bound)?;
+    }
     about.print(&node)?;
     let running = start(node);
     let broken = tokio::select! {
@@ -67,15 +71,14 @@ async fn serve(loaded: Loaded) -> anyhow::Result<()> {
     Ok(())
 }
 
+/// Every listener that cannot be had, in one error.
+fn not_bound(faults: Vec<BindError>) -> anyhow::Error {
+    let faults: Vec<String> = faults.iter().map(ToString::to_string).collect();
+    anyhow::anyhow!("{}", faults.join("\n"))
+}
+
 fn start(node: Node) -> Running {
-    let (phase, seen) = watch::channel(Phase::Open);
-    let accepting = CancellationToken::new();
     let working = CancellationToken::new();
-    let sessions = TaskTracker::new();
-    for listener in node.listeners {
-        let door = Arc::clone(&node.door);
-        sessions.spawn(listener.run(door, seen.clone(), sessions.clone(), accepting.clone()));
-    }
     let broken = CancellationToken::new();
     let (work, ended) = (node.pipeline.run(working.clone()), broken.clone().drop_guard());
     let pipeline = tokio::spawn(async move {
@@ -83,7 +86,7 @@ fn start(node: Node) -> Running {
         work.await;
     });
     let slots = Arc::clone(&node.door.slots);
-    Running { accepting, phase, sessions, slots, working, broken, pipeline, spool: node.spool }
+    Running { gate: node.gate, slots, working, broken, pipeline, spool: node.spool }
 }
 
 /// What is said at the start; taken from the configuration before it is used up.
@@ -115,10 +118,12 @@ impl About {
         let config =
             self.config_file.as_deref().unwrap_or("built-in defaults (mailsensor config init prints a file)");
         writeln!(out, "mailsensor {}, configuration: {config}", env!("CARGO_PKG_VERSION"))?;
-        for listener in &node.listeners {
-            writeln!(out, "listens on {} ({})", listener.address()?, listener.name())?;
+        let mut listeners = node.gate.status().listeners;
+        listeners.retain(|listener| listener.state == ListenerState::Open);
+        for ListenerStatus { address, name, .. } in &listeners {
+            writeln!(out, "listens on {address} ({name})")?;
         }
-        if node.listeners.is_empty() {
+        if listeners.is_empty() {
             writeln!(out, "listens nowhere: smtp.enabled is false")?;
         }
         if let Some(identity) = &node.identity {
@@ -132,8 +137,7 @@ impl About {
         if self.in_memory {
             writeln!(out, "warning: that is in memory (tmpfs): mail does not outlive the power")?;
         }
-        if let Some(listener) = node.listeners.first() {
-            let address = listener.address()?;
+        if let Some(ListenerStatus { address, .. }) = listeners.first() {
             let host =
                 if address.ip().is_unspecified() { "127.0.0.1".into() } else { address.ip().to_string() };
             let port = address.port();
@@ -149,7 +153,7 @@ impl About {
 
 fn rules_line(config: &Config) -> String {
     let rules = &config.smtp.rules;
-    let size = match rules.size.octets() {
+    let size = match advertised(rules) {
         None => "of any size".to_owned(),
         Some(octets) => format!("up to {octets} octets"),
     };

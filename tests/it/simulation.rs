@@ -71,7 +71,8 @@ fn run(seed: u64) -> Ledger {
         }
         let end = [End::Drain, End::Kill, End::PowerLoss][chance.below(3)];
         let life = Life { seed: chance.draw(), end, slow: chance.one_in(8) };
-        live(&storage, &ledger, &life);
+        let is_drained = live(&storage, &ledger, &life) && !storage.disk.is_dark();
+        ledger.lock().unwrap().life_ended(is_drained);
         storage.disk.set_faults(Faults::default());
         match end {
             End::Kill if !storage.disk.is_dark() => storage.disk.kill(),
@@ -94,12 +95,12 @@ fn runtime() -> tokio::runtime::Runtime {
     tokio::runtime::Builder::new_current_thread().enable_time().start_paused(true).build().unwrap()
 }
 
-/// One life: peers come, and at some moment it ends.
-fn live(storage: &Storage, ledger: &Shared, life: &Life) {
+/// One life: peers come, and at some moment it ends. Whether it was drained to its end.
+fn live(storage: &Storage, ledger: &Shared, life: &Life) -> bool {
     let mut chance = Chance(life.seed);
-    runtime().block_on(async {
+    let is_drained = runtime().block_on(async {
         // A disk that fails while the spool is opened is a start that fails: the next life tries again.
-        let Some(node) = Node::start(storage, &mut chance, life.slow) else { return };
+        let Some(node) = Node::start(storage, &mut chance, life.slow) else { return false };
         let mut peers = tokio::task::JoinSet::new();
         for _ in 0..1 + chance.below(4) {
             let peer = Peer::new(chance.draw(), Arc::clone(ledger));
@@ -108,11 +109,10 @@ fn live(storage: &Storage, ledger: &Shared, life: &Life) {
         let patience = Duration::from_millis(chance.draw() % 4_000 + if life.slow { 200_000 } else { 0 });
         let all_gone = async { while peers.join_next().await.is_some() {} };
         let _ = tokio::time::timeout(patience, all_gone).await;
-        if matches!(life.end, End::Drain) {
-            node.drain().await;
-        }
+        matches!(life.end, End::Drain) && node.drain().await
     });
     storage.clock.pass(Duration::from_secs(3_600));
+    is_drained
 }
 
 /// A life without faults and without peers: all mail is kept.
@@ -121,7 +121,7 @@ fn last_life(storage: &Storage, ledger: &Shared) {
         let node = Node::start(storage, &mut Chance(0), false).expect("a disk without faults");
         node.wait_until_kept().await;
         ledger.lock().unwrap().found(node.status(), node.archived());
-        node.drain().await;
+        assert!(node.drain().await, "a disk without faults");
     });
 }
 

@@ -32,6 +32,8 @@ use crate::tls::TlsError;
 
 /// The most of a subject that is recorded, in characters.
 const SUBJECT_CHARS_MAX: usize = 512;
+/// The most that is recorded of why a certificate proves nothing, in characters.
+const PROBLEM_CHARS_MAX: usize = 512;
 
 /// Whether a listener asks clients for a certificate, and who vouches for them.
 #[derive(Clone, Debug, Default)]
@@ -101,7 +103,7 @@ impl ClientCertificates {
         Some(match verifier.verify_client_cert(own, others, now) {
             Ok(_) => ClientCertificate::Verified { subject, sha256 },
             Err(error) => {
-                let problem = error.to_string().into();
+                let problem = error.to_string().chars().take(PROBLEM_CHARS_MAX).map(printable).collect();
                 ClientCertificate::Unverified { subject, sha256, problem }
             }
         })
@@ -111,7 +113,12 @@ impl ClientCertificates {
 fn subject(certificate: &CertificateDer<'_>) -> Box<str> {
     let parsed = X509Certificate::from_der(certificate);
     let text = parsed.map_or_else(|_| String::new(), |(_, parsed)| parsed.subject().to_string());
-    text.chars().take(SUBJECT_CHARS_MAX).collect::<String>().into()
+    text.chars().take(SUBJECT_CHARS_MAX).map(printable).collect::<String>().into()
+}
+
+/// A subject is a stranger's text: a terminal is not to be driven by it.
+fn printable(char: char) -> char {
+    if char.is_control() { char::REPLACEMENT_CHARACTER } else { char }
 }
 
 fn fingerprint(certificate: &CertificateDer<'_>) -> Sha256 {

@@ -11,6 +11,7 @@
 //! message durable nothing is read, and no read buffer is held unless there is input in it already.
 
 mod account;
+mod background;
 mod channel;
 mod handshake;
 mod identity;
@@ -25,14 +26,14 @@ use std::time::Duration;
 
 use sensor_mail::envelope::Recipient;
 use sensor_mail::{Admission, Refusal};
-use sensor_policy::{ClientDefault, Decision, Interface, Treatment};
+use sensor_policy::{Decision, Treatment};
 use sensor_smtp::{CloseReason, EndOfMessage, Event, Mail, Reply, Session, SessionConfig, Step};
 use tokio::io::{AsyncRead, AsyncWrite, AsyncWriteExt};
 use tokio::sync::watch;
 use tokio::time::{Instant, Sleep, timeout};
 use tokio_rustls::TlsAcceptor;
 
-use crate::door::{BareNewline, Door, Phase};
+use crate::door::{Door, Live, Phase};
 use crate::intake::{NotAccepted, Transaction};
 use crate::reception::Reception;
 use crate::slots::Slot;
@@ -111,7 +112,7 @@ struct Connection<S> {
     input: Input,
     session: Session,
     timer: Pin<Box<Sleep>>,
-    transaction: Option<Box<Transaction>>,
+    transaction: Option<Box<Admitted>>,
     /// With the address of the client that is spoken for, where somebody may speak for others.
     peer: Peer,
     relation: Option<Box<Relation>>,
@@ -124,13 +125,21 @@ struct Connection<S> {
     slot: Option<Slot>,
 }
 
+/// A message that is coming in.
+struct Admitted {
+    message: Transaction,
+    /// What held when its MAIL was admitted: the message is held to that.
+    live: Arc<Live>,
+}
+
 impl<S: AsyncRead + AsyncWrite + Unpin> Connection<S> {
     async fn drive(&mut self) -> io::Result<CloseReason> {
         if self.something_comes_first() {
             // Boxed, as the end of a message is: other connections have no room for it.
             Box::pin(self.open()).await?;
+        } else {
+            self.greet();
         }
-        self.greet();
         loop {
             self.follow_phase();
             let received = self.session.receive(self.input.unread(), Instant::now().into_std());
@@ -152,7 +161,6 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Connection<S> {
     /// Greets or turns away. Whoever spoke already does not speak SMTP: looked for without a delay.
     fn greet(&mut self) {
         let admission = self.admission();
-        let admission = self.spare_health_checks(admission);
         if admission != Admission::Admit {
             self.log_turned_away(&admission);
         } else if !self.input.unread().is_empty() || self.input.has_arrived(&mut self.channel) {
@@ -167,7 +175,7 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Connection<S> {
     fn admission(&mut self) -> Admission {
         // What it held as somebody else, or as nobody, is not counted twice.
         self.slot = None;
-        match self.door.slots.take(self.peer.client()) {
+        match self.door.take_slot(self.peer.client()) {
             Ok(slot) => {
                 self.slot = Some(slot);
                 self.admission_of_client()
@@ -176,28 +184,11 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Connection<S> {
         }
     }
 
-    fn admission_of_client(&self) -> Admission {
-        let (client, local) = (self.peer.client(), self.peer.local.ip());
-        let at_connect =
-            |interfaces: &[Interface]| self.door.rules.at_connect(client, local, interfaces).admission;
-        if self.door.rules.client_default() != ClientDefault::OwnSubnets {
-            return at_connect(&[]);
-        }
-        match self.door.interfaces.at(Instant::now().into_std(), local) {
-            Some(interfaces) => at_connect(&interfaces),
-            // That the system does not tell is not the client's fault: after a 554 it would not come back.
-            None => match at_connect(&[]) {
-                Admission::Refuse(refusal) => Admission::TryLater(refusal),
-                known @ (Admission::Admit | Admission::TryLater(_)) => known,
-            },
-        }
-    }
-
     /// Where nobody is left who could say that the sensor goes down, it does.
     fn follow_phase(&mut self) {
         if !self.shut_down && (*self.phase.borrow() == Phase::Draining || self.phase.has_changed().is_err()) {
             self.shut_down = true;
-            self.session.shut_down(Reply::from(&Refusal::Draining));
+            self.session.shut_down(Reply::from(&self.door.farewell()));
         }
     }
 
@@ -221,13 +212,15 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Connection<S> {
     }
 
     fn mail(&mut self, mail: Mail) {
-        let admission = match self.admission_of_mail(mail.size) {
+        let live = self.door.live();
+        let admission = match self.admission_of_mail(&live, mail.size) {
             Admission::Admit => match self.door.intake.open(mail.path.clone(), mail.parameters) {
-                Ok(transaction) => {
-                    self.transaction = Some(Box::new(transaction));
+                Ok(mut message) => {
+                    message.set_aside(self.background_octets_max());
+                    self.transaction = Some(Box::new(Admitted { message, live }));
                     Admission::Admit
                 }
-                Err(refusal) => Admission::TryLater(refusal),
+                Err(refusal) => self.later(refusal),
             },
             refused @ (Admission::Refuse(_) | Admission::TryLater(_)) => refused,
         };
@@ -238,12 +231,12 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Connection<S> {
     }
 
     fn recipient(&mut self, mut recipient: Recipient) {
-        let Decision { admission, treatment } = self.door.rules.at_rcpt(&recipient.path);
+        let Decision { admission, treatment, .. } = self.door.at_rcpt(&recipient.path);
         let admission = match admission {
             Admission::Admit => {
                 recipient.unscanned = treatment == Treatment::Unscanned;
                 let added = self.open_transaction().recipient(recipient);
-                added.map_or_else(Admission::TryLater, |()| Admission::Admit)
+                added.map_or_else(|refusal| self.later(refusal), |()| Admission::Admit)
             }
             refused @ (Admission::Refuse(_) | Admission::TryLater(_)) => {
                 self.log_recipient_refused(&recipient, &refused);
@@ -254,13 +247,16 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Connection<S> {
     }
 
     async fn body(&mut self, range: std::ops::Range<usize>) {
-        let transaction =
-            self.transaction.as_mut().expect("a session announces a body in a transaction only");
+        let Admitted { message, live } =
+            self.transaction.as_deref_mut().expect("a session announces a body in a transaction only");
         let octets = self.input.octets(range);
-        let total = transaction.octets() + octets.len() as u64;
-        let refused = match Reply::to_admission(&self.door.rules.at_body(total).admission) {
+        let total = message.octets() + octets.len() as u64;
+        let refused = match Reply::to_admission(&self.door.at_body(live, total)) {
             Some(reply) => Some(reply),
-            None => transaction.write(octets).await.err().map(|refusal| Reply::from(&refusal)),
+            None => {
+                let written = message.write(octets).await.inspect_err(|refusal| self.door.count(refusal));
+                written.err().map(|refusal| Reply::from(&refusal))
+            }
         };
         if let Some(reply) = refused {
             self.log_body_refused(&reply);
@@ -272,20 +268,25 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Connection<S> {
     async fn end_of_message(&mut self, end: EndOfMessage) -> io::Result<()> {
         self.input.park();
         let transaction = self.transaction.take().expect("a session ends messages of a transaction only");
-        let people = self.people(transaction.reverse_path(), transaction.recipients());
-        let octets = transaction.octets();
-        let accepted = if self.door.bare_newline == BareNewline::Reject && !end.line_endings.is_canonical() {
-            Err(NotAccepted::Refused(Refusal::BareNewline))
-        } else {
-            let line_endings = end.line_endings;
-            self.door.intake.accept(*transaction, self.origin(end), line_endings).await
-        };
-        let reply = match accepted {
+        let Admitted { message, live } = *transaction;
+        let people = self.people(message.reverse_path(), message.recipients());
+        let octets = message.octets();
+        let line_endings = end.line_endings;
+        let admission =
+            if line_endings.is_canonical() { Admission::Admit } else { self.door.at_bare_newline(&live) };
+        drop(live);
+        if let Some(reply) = Reply::to_admission(&admission) {
+            self.log_refused("end of message", &reply, &people, Some(octets));
+            self.session.answer(reply);
+            return Ok(());
+        }
+        let reply = match self.door.intake.accept(message, self.origin(end), line_endings).await {
             Ok(accepted) => {
                 self.log_accepted(&accepted, &people);
                 Reply::queued(accepted.id)
             }
             Err(NotAccepted::Refused(refusal)) => {
+                self.door.count(&refusal);
                 let reply = Reply::from(&refusal);
                 self.log_refused("end of message", &reply, &people, Some(octets));
                 reply
@@ -299,7 +300,13 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Connection<S> {
     }
 
     fn open_transaction(&mut self) -> &mut Transaction {
-        self.transaction.as_mut().expect("a session asks for recipients in a transaction only")
+        let open = self.transaction.as_mut().expect("a session asks for recipients in a transaction only");
+        &mut open.message
+    }
+
+    fn later(&self, refusal: Refusal) -> Admission {
+        self.door.count(&refusal);
+        Admission::TryLater(refusal)
     }
 
     /// Sends what waits.

@@ -24,14 +24,17 @@ pub struct Transaction {
     reverse_path: ReversePath,
     mail_parameters: Vec<Parameter>,
     recipients: Vec<Recipient>,
-    /// What the recipients take at most where they are stored.
-    recipient_octets: usize,
+    /// What is left for more recipients in the header that the spool stores. A thousand addresses fit into
+    /// its 1 MiB many times over; a thousand with the longest parameters do not, nor do some dozens where
+    /// its segments are small. Not looked at here, it would be found out when the message is whole, again
+    /// and again.
+    room: usize,
 }
 
-/// The most that the recipients of a message may take where they are stored: the spool's headers have 1 MiB
-/// (where its segments have 8 MiB or more). A thousand addresses fit many times over; a thousand with the
-/// longest parameters do not, and it would be found out when the message is whole, again and again.
-const RECIPIENT_OCTETS_MAX: usize = 768 * 1024;
+/// The most that the rest of an envelope takes where it is stored, beside its sender, the parameters of MAIL
+/// and its recipients: HELO, the name of the listener and the server name of TLS, each with 255 octets that
+/// JSON doubles, digest, numbers, and the names of all members.
+const REST_OCTETS_MAX: usize = 2 * 1024;
 
 /// A message that is on stable storage.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -78,8 +81,11 @@ impl Intake {
     ) -> Result<Transaction, Refusal> {
         let draft = self.spool.draft().map_err(no_draft)?;
         let digest = digest::Context::new(&digest::SHA256);
-        let recipients = Vec::new();
-        Ok(Transaction { draft, digest, reverse_path, mail_parameters, recipients, recipient_octets: 0 })
+        let taken = REST_OCTETS_MAX
+            + stored_text_octets_max(reverse_path.as_str())
+            + stored_parameters_octets_max(&mail_parameters);
+        let room = self.spool.header_octets_max().saturating_sub(taken);
+        Ok(Transaction { draft, digest, reverse_path, mail_parameters, recipients: Vec::new(), room })
     }
 
     /// Ends a transaction: when this returns a message, it is on stable storage.
@@ -143,14 +149,18 @@ impl Transaction {
     /// # Errors
     /// When no more fit with what came with them; the message goes on for the others.
     pub fn recipient(&mut self, recipient: Recipient) -> Result<(), Refusal> {
-        let octets = self.recipient_octets + stored_octets_max(&recipient);
-        if octets > RECIPIENT_OCTETS_MAX {
+        let Some(room) = self.room.checked_sub(stored_recipient_octets_max(&recipient)) else {
             let limit = u32::try_from(self.recipients.len()).unwrap_or(u32::MAX);
             return Err(Refusal::Recipients { limit });
-        }
-        self.recipient_octets = octets;
+        };
+        self.room = room;
         self.recipients.push(recipient);
         Ok(())
+    }
+
+    /// Leaves so much room in the stored header for what else is known of who sends.
+    pub(crate) fn set_aside(&mut self, octets: usize) {
+        self.room = self.room.saturating_sub(octets);
     }
 
     /// Recipients so far.
@@ -185,12 +195,21 @@ impl Transaction {
     }
 }
 
-/// JSON: at worst each octet is escaped by a second one, and the names of the members come on top.
-fn stored_octets_max(recipient: &Recipient) -> usize {
-    let parameter = |parameter: &Parameter| {
-        32 + 2 * (parameter.keyword.len() + parameter.value.as_ref().map_or(0, |value| value.len()))
-    };
-    96 + 2 * recipient.path.as_str().len() + recipient.parameters.iter().map(parameter).sum::<usize>()
+fn stored_recipient_octets_max(recipient: &Recipient) -> usize {
+    96 + stored_text_octets_max(recipient.path.as_str()) + stored_parameters_octets_max(&recipient.parameters)
+}
+
+/// The names of the members come on top of what they hold.
+fn stored_parameters_octets_max(parameters: &[Parameter]) -> usize {
+    let text = stored_text_octets_max;
+    let stored =
+        |parameter: &Parameter| 32 + text(&parameter.keyword) + parameter.value.as_deref().map_or(0, text);
+    parameters.iter().map(stored).sum()
+}
+
+/// JSON: at worst each octet is escaped by a second one, for no command has control characters.
+pub(crate) fn stored_text_octets_max(text: &str) -> usize {
+    2 * text.len()
 }
 
 fn timestamp(unix_millis: u64) -> Timestamp {

@@ -1,9 +1,11 @@
 //! Every way in, through one [`Intake`].
 //!
 //! ```text
-//!  Listener --accept--> connection --octets--> smtp::Session --Event--> connection --> Transaction --> Spool
+//!  Gate
+//!    |
+//!  listener --accept--> connection --octets--> smtp::Session --Event--> connection --> Transaction --> Spool
 //!                           |                                              |
-//!                           +------------- replies <--- policy::Rules <----+
+//!                           +------------- replies <------ Door <------+
 //! ```
 //!
 //! This crate drives: it owns sockets and reads the clock. What it promises: a `250` after a message only
@@ -13,7 +15,9 @@
 mod buffers;
 mod client_certificates;
 mod connection;
+mod counters;
 mod door;
+mod gate;
 mod intake;
 mod interfaces;
 mod listener;
@@ -26,10 +30,12 @@ mod tls;
 pub use buffers::READ_OCTETS;
 pub use client_certificates::{Authority, ClientCertificates};
 pub use connection::{Peer, serve};
-pub use door::{BareNewline, Door, Phase};
+pub use counters::RuleCount;
+pub use door::{BareNewline, Door, Grace, Live, Phase, Settings};
+pub use gate::{Drained, Gate, GateStatus, HandedIn, ListenerState, ListenerStatus};
 pub use intake::{Accepted, Intake, NotAccepted, Transaction};
 pub use interfaces::{Interfaces, read as read_interfaces};
-pub use listener::{BindError, Listener, Security};
+pub use listener::{BindError, ListenerPlan, Security};
 pub use log::AddressLog;
 pub use reception::Reception;
 pub use slots::{Slot, SlotLimits, Slots};

@@ -1,27 +1,18 @@
-//! Sockets that wait for clients.
+//! What a listener is to be, and its socket.
 
 use std::io;
 use std::net::SocketAddr;
 use std::sync::Arc;
-use std::time::Duration;
 
-use sensor_smtp::{SessionConfig, StartTls};
+use sensor_smtp::StartTls;
 use socket2::{Domain, Protocol, Socket, Type};
-use tokio::net::{TcpListener, TcpStream};
-use tokio::sync::watch;
+use tokio::net::TcpListener;
 use tokio_rustls::TlsAcceptor;
-use tokio_util::sync::CancellationToken;
-use tokio_util::task::TaskTracker;
 
-use crate::connection::{Peer, serve};
-use crate::door::{Door, Phase};
 use crate::reception::Reception;
 
 /// Connections that may wait to be accepted. The kernel holds them; each costs some hundred octets there.
-const BACKLOG: i32 = 4096;
-
-/// How long accepting pauses when the process has no descriptor left.
-const ACCEPT_PAUSE: Duration = Duration::from_millis(100);
+pub(crate) const BACKLOG: u16 = 4096;
 
 /// Whether and when a listener speaks TLS.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -49,22 +40,62 @@ impl Security {
     }
 }
 
-/// A bound socket and how its sessions begin.
-pub struct Listener {
-    name: Arc<str>,
-    socket: TcpListener,
-    session: Arc<SessionConfig>,
-    tls: Option<TlsAcceptor>,
-    reception: Arc<Reception>,
+/// What a listener is to be.
+#[derive(Clone)]
+pub struct ListenerPlan {
+    /// What it is called in logs and records; no two have one name.
+    pub name: Arc<str>,
+    /// Where it listens; `[::]` also takes IPv4. Means nothing where the socket was handed in.
+    pub address: SocketAddr,
+    /// Whether it speaks TLS.
+    pub security: Security,
+    /// Needed wherever it does.
+    pub tls: Option<TlsAcceptor>,
+    /// How it receives those who connect.
+    pub reception: Arc<Reception>,
 }
 
-/// A listener cannot be had.
+/// Why a listener cannot be had.
 #[derive(Debug, thiserror::Error)]
-#[error("listener {name}: cannot listen on {address}: {source}{}", remedy(source))]
-pub struct BindError {
-    name: String,
-    address: SocketAddr,
-    source: io::Error,
+pub enum BindError {
+    /// The system refuses its address.
+    #[error("listener {name}: cannot listen on {address}: {source}{}", remedy(source))]
+    Address {
+        /// The listener.
+        name: Arc<str>,
+        /// The address.
+        address: SocketAddr,
+        /// What the system said.
+        source: io::Error,
+    },
+    /// A socket was handed in for which there is no listener, or not one more.
+    #[error("a socket named {name} was handed in, and no listener of this name waits for one")]
+    Unplanned {
+        /// The name of the socket.
+        name: Arc<str>,
+    },
+    /// Its socket was handed in and would be left without a plan: it cannot be closed for good, and
+    /// whoever handed it in would hold on to clients that nobody serves.
+    #[error("listener {name}: its socket was handed in at the start; take it away there and start again")]
+    HandedIn {
+        /// The listener.
+        name: Arc<str>,
+    },
+    /// The sensor goes down.
+    #[error("the sensor goes down, nothing is opened any more")]
+    GoingDown,
+}
+
+impl BindError {
+    /// The port, where it is another socket that has it.
+    pub(crate) fn port_in_use(&self) -> Option<u16> {
+        match self {
+            Self::Address { address, source, .. } if source.kind() == io::ErrorKind::AddrInUse => {
+                Some(address.port())
+            }
+            Self::Address { .. } | Self::Unplanned { .. } | Self::HandedIn { .. } | Self::GoingDown => None,
+        }
+    }
 }
 
 /// What the operator can do about it.
@@ -80,85 +111,12 @@ fn remedy(error: &io::Error) -> &'static str {
     }
 }
 
-impl Listener {
-    /// Binds `address`. `[::]` also takes IPv4.
-    ///
-    /// # Errors
-    /// When the system refuses the address.
-    pub fn bind(
-        name: &str,
-        address: SocketAddr,
-        session: Arc<SessionConfig>,
-        tls: Option<TlsAcceptor>,
-    ) -> Result<Self, BindError> {
-        let socket = bind(address).map_err(|source| BindError { name: name.to_owned(), address, source })?;
-        Ok(Self { name: name.into(), socket, session, tls, reception: Arc::default() })
-    }
-
-    /// The same, with those who connect received like this.
-    #[must_use]
-    pub fn receiving(self, reception: Arc<Reception>) -> Self {
-        Self { reception, ..self }
-    }
-
-    /// Its name.
-    #[must_use]
-    pub fn name(&self) -> &str {
-        &self.name
-    }
-
-    /// The address it listens on; the port is the real one where 0 was asked for.
-    ///
-    /// # Errors
-    /// When the system does not tell.
-    pub fn address(&self) -> io::Result<SocketAddr> {
-        self.socket.local_addr()
-    }
-
-    /// Takes clients until `stop`; each session is a task of `sessions`. The socket is closed on return.
-    pub async fn run(
-        self,
-        door: Arc<Door>,
-        phase: watch::Receiver<Phase>,
-        sessions: TaskTracker,
-        stop: CancellationToken,
-    ) {
-        loop {
-            let accepted = tokio::select! {
-                biased;
-                () = stop.cancelled() => return,
-                accepted = self.socket.accept() => accepted,
-            };
-            match accepted {
-                Ok((stream, address)) => {
-                    if let Ok(peer) = self.peer(&stream, address) {
-                        let session = Arc::clone(&self.session);
-                        let served =
-                            serve(stream, peer, session, self.tls.clone(), Arc::clone(&door), phase.clone());
-                        sessions.spawn(served);
-                    }
-                }
-                Err(error) => {
-                    // A connection that was reset before it was accepted is nobody's problem; a process
-                    // without descriptors needs a moment.
-                    if error.kind() != io::ErrorKind::ConnectionAborted {
-                        tracing::warn!(listener = %self.name, %error, "cannot accept");
-                        tokio::time::sleep(ACCEPT_PAUSE).await;
-                    }
-                }
-            }
-        }
-    }
-
-    fn peer(&self, stream: &TcpStream, address: SocketAddr) -> io::Result<Peer> {
-        stream.set_nodelay(true)?;
-        let local = stream.local_addr()?;
-        let (listener, reception) = (Arc::clone(&self.name), Arc::clone(&self.reception));
-        Ok(Peer { listener, reception, address, local })
-    }
+/// Listens on `address` for the listener called `name`.
+pub(crate) fn bind(name: &Arc<str>, address: SocketAddr) -> Result<TcpListener, BindError> {
+    bound(address).map_err(|source| BindError::Address { name: Arc::clone(name), address, source })
 }
 
-fn bind(address: SocketAddr) -> io::Result<TcpListener> {
+fn bound(address: SocketAddr) -> io::Result<TcpListener> {
     let socket = Socket::new(Domain::for_address(address), Type::STREAM, Some(Protocol::TCP))?;
     if address.is_ipv6() {
         socket.set_only_v6(false)?;
@@ -167,6 +125,6 @@ fn bind(address: SocketAddr) -> io::Result<TcpListener> {
     socket.set_reuse_address(true)?;
     socket.set_nonblocking(true)?;
     socket.bind(&address.into())?;
-    socket.listen(BACKLOG)?;
+    socket.listen(BACKLOG.into())?;
     TcpListener::from_std(socket.into())
 }

@@ -19,9 +19,8 @@ pub struct SlotLimits {
 }
 
 /// Counts open connections.
-#[derive(Debug)]
+#[derive(Debug, Default)]
 pub struct Slots {
-    limits: SlotLimits,
     taken: Mutex<Taken>,
 }
 
@@ -42,23 +41,24 @@ pub struct Slot {
 impl Slots {
     /// All slots free.
     #[must_use]
-    pub fn new(limits: SlotLimits) -> Arc<Self> {
-        Arc::new(Self { limits, taken: Mutex::default() })
+    pub fn new() -> Arc<Self> {
+        Arc::new(Self::default())
     }
 
-    /// A slot for a connection of `client`.
+    /// A slot for a connection of `client`, as far as `limits` go. Limits below what is taken already take
+    /// nothing away: they hold for who comes next.
     ///
     /// # Errors
     /// The limit that is reached, in the words of a refusal.
-    pub fn take(self: &Arc<Self>, client: IpAddr) -> Result<Slot, Refusal> {
+    pub fn take(self: &Arc<Self>, client: IpAddr, limits: SlotLimits) -> Result<Slot, Refusal> {
         let client = site(client);
         let mut taken = self.taken.lock().unwrap_or_else(PoisonError::into_inner);
-        if taken.all >= self.limits.connections {
-            return Err(Refusal::Connections { limit: self.limits.connections });
+        if taken.all >= limits.connections {
+            return Err(Refusal::Connections { limit: limits.connections });
         }
         let of_client = taken.by_client.entry(client).or_default();
-        if *of_client >= self.limits.connections_per_client {
-            return Err(Refusal::ConnectionsOfClient { limit: self.limits.connections_per_client });
+        if *of_client >= limits.connections_per_client {
+            return Err(Refusal::ConnectionsOfClient { limit: limits.connections_per_client });
         }
         *of_client += 1;
         taken.all += 1;
@@ -69,10 +69,10 @@ impl Slots {
     ///
     /// # Errors
     /// The limit that is reached, in the words of a refusal.
-    pub fn take_unknown(self: &Arc<Self>) -> Result<Slot, Refusal> {
+    pub fn take_unknown(self: &Arc<Self>, limits: SlotLimits) -> Result<Slot, Refusal> {
         let mut taken = self.taken.lock().unwrap_or_else(PoisonError::into_inner);
-        if taken.all >= self.limits.connections {
-            return Err(Refusal::Connections { limit: self.limits.connections });
+        if taken.all >= limits.connections {
+            return Err(Refusal::Connections { limit: limits.connections });
         }
         taken.all += 1;
         Ok(Slot { slots: Arc::clone(self), client: None })
@@ -111,8 +111,9 @@ mod tests {
 
     #[test]
     fn each_limit_holds_and_a_dropped_slot_is_free_again() {
-        let slots = Slots::new(SlotLimits { connections: 3, connections_per_client: 2 });
-        let take = |client: &str| slots.take(client.parse().unwrap());
+        let slots = Slots::new();
+        let limits = SlotLimits { connections: 3, connections_per_client: 2 };
+        let take = |client: &str| slots.take(client.parse().unwrap(), limits);
         let first = take("192.0.2.1").unwrap();
         let _second = take("::ffff:192.0.2.1").unwrap();
         assert_eq!(take("192.0.2.1").unwrap_err(), Refusal::ConnectionsOfClient { limit: 2 });
@@ -124,9 +125,24 @@ mod tests {
     }
 
     #[test]
+    fn limits_that_shrink_hold_for_who_comes_next() {
+        let slots = Slots::new();
+        let take = |connections| {
+            let limits = SlotLimits { connections, connections_per_client: 9 };
+            slots.take("192.0.2.1".parse().unwrap(), limits)
+        };
+        let held = [take(9).unwrap(), take(9).unwrap(), take(9).unwrap()];
+        assert_eq!(take(2).unwrap_err(), Refusal::Connections { limit: 2 });
+        assert_eq!(slots.open(), 3);
+        drop(held);
+        assert!(take(2).is_ok());
+    }
+
+    #[test]
     fn a_site_of_ipv6_is_one_client() {
-        let slots = Slots::new(SlotLimits { connections: 9, connections_per_client: 1 });
-        let take = |client: &str| slots.take(client.parse().unwrap());
+        let slots = Slots::new();
+        let limits = SlotLimits { connections: 9, connections_per_client: 1 };
+        let take = |client: &str| slots.take(client.parse().unwrap(), limits);
         let _held = take("2001:db8:0:1::1").unwrap();
         assert!(take("2001:db8:0:1:ffff::2").is_err());
         assert!(take("2001:db8:0:2::1").is_ok());

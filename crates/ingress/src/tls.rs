@@ -9,10 +9,14 @@ use std::io::{self, Write};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
+use arc_swap::ArcSwap;
 use aws_lc_rs::digest;
+use jiff::Timestamp;
 use rustls::ServerConfig;
 use rustls::pki_types::pem::PemObject;
 use rustls::pki_types::{CertificateDer, PrivateKeyDer};
+use rustls::server::{ClientHello, ResolvesServerCert};
+use rustls::sign::CertifiedKey;
 
 use crate::client_certificates::{ClientCertificates, provider};
 
@@ -25,11 +29,28 @@ pub struct CertificateFiles {
     pub key: PathBuf,
 }
 
-/// A certificate with its key, ready to serve.
+/// A certificate with its key, ready to serve. Clones show the same one: when it is changed, it is for all.
 #[derive(Clone)]
 pub struct TlsIdentity {
     config: Arc<ServerConfig>,
+    shown: Arc<Shown>,
+}
+
+/// What listeners show to who shakes hands now.
+#[derive(Debug)]
+struct Shown(ArcSwap<Certificate>);
+
+#[derive(Debug)]
+struct Certificate {
+    key: Arc<CertifiedKey>,
     fingerprint: String,
+    not_after: Option<Timestamp>,
+}
+
+impl ResolvesServerCert for Shown {
+    fn resolve(&self, _: ClientHello<'_>) -> Option<Arc<CertifiedKey>> {
+        Some(Arc::clone(&self.0.load().key))
+    }
 }
 
 /// Why there is no TLS.
@@ -77,19 +98,33 @@ impl TlsIdentity {
             .collect::<Result<Vec<_>, _>>()
             .map_err(|error| pem(&files.certificate, error.to_string()))?;
         let leaf = chain.first().ok_or_else(|| pem(&files.certificate, "no certificate in it".into()))?;
-        let fingerprint = fingerprint(leaf);
+        let (fingerprint, not_after) = (fingerprint(leaf), not_after(leaf));
         let key = PrivateKeyDer::from_pem_slice(&read(&files.key)?)
             .map_err(|error| pem(&files.key, format!("no private key in it: {error}")))?;
-        let provider = Arc::new(rustls::crypto::aws_lc_rs::default_provider());
-        let config = ServerConfig::builder_with_provider(provider)
-            .with_safe_default_protocol_versions()
-            .and_then(|builder| builder.with_no_client_auth().with_single_cert(chain, key))
-            .map_err(|source| TlsError::Unusable {
-                certificate: files.certificate.clone(),
-                key: files.key.clone(),
-                source,
-            })?;
-        Ok(Self { config: Arc::new(config), fingerprint })
+        let serve = || {
+            let provider = Arc::new(rustls::crypto::aws_lc_rs::default_provider());
+            let key = Arc::new(CertifiedKey::from_der(chain, key, &provider)?);
+            let certificate = Certificate { key, fingerprint, not_after };
+            let shown = Arc::new(Shown(ArcSwap::from_pointee(certificate)));
+            let builder =
+                ServerConfig::builder_with_provider(provider).with_safe_default_protocol_versions()?;
+            let resolver = Arc::clone(&shown) as Arc<dyn ResolvesServerCert>;
+            let config = Arc::new(builder.with_no_client_auth().with_cert_resolver(resolver));
+            Ok(Self { config, shown })
+        };
+        serve().map_err(|source| TlsError::Unusable {
+            certificate: files.certificate.clone(),
+            key: files.key.clone(),
+            source,
+        })
+    }
+
+    /// Shows what `fresh` shows, in each handshake that begins from now on, wherever this identity is in use.
+    /// Load the fresh one first: where that fails, this one goes on as it is. Says whether it is another
+    /// certificate.
+    pub fn renew(&self, fresh: &Self) -> bool {
+        let before = self.shown.0.swap(fresh.shown.0.load_full());
+        before.fingerprint != self.shown.0.load().fingerprint
     }
 
     /// Reads the self-signed certificate in `folder`; makes it first if it is not there.
@@ -109,8 +144,15 @@ impl TlsIdentity {
 
     /// SHA-256 of the certificate in DER, as `openssl x509 -fingerprint -sha256` prints it.
     #[must_use]
-    pub fn fingerprint(&self) -> &str {
-        &self.fingerprint
+    pub fn fingerprint(&self) -> String {
+        self.shown.0.load().fingerprint.clone()
+    }
+
+    /// The last moment at which clients believe the certificate; `None` where it does not tell in a form
+    /// that is understood.
+    #[must_use]
+    pub fn not_after(&self) -> Option<Timestamp> {
+        self.shown.0.load().not_after
     }
 
     /// The same for a listener that asks clients for their certificate.
@@ -135,6 +177,11 @@ fn fingerprint(certificate: &CertificateDer<'_>) -> String {
     let digest = digest::digest(&digest::SHA256, certificate);
     let pairs: Vec<String> = digest.as_ref().iter().map(|octet| format!("{octet:02X}")).collect();
     pairs.join(":")
+}
+
+fn not_after(certificate: &CertificateDer<'_>) -> Option<Timestamp> {
+    let (_, parsed) = x509_parser::parse_x509_certificate(certificate).ok()?;
+    Timestamp::from_second(parsed.validity().not_after.timestamp()).ok()
 }
 
 fn read(path: &Path) -> Result<Vec<u8>, TlsError> {
@@ -188,6 +235,22 @@ mod tests {
         assert_eq!(first.fingerprint().len(), 32 * 3 - 1);
         let mode = fs::metadata(tls.join("self-signed.key.pem")).unwrap().permissions().mode();
         assert_eq!(mode & 0o777, 0o600);
+    }
+
+    #[test]
+    fn the_end_of_a_certificate_is_told() {
+        let folder = tempfile::tempdir().unwrap();
+        let files = CertificateFiles {
+            certificate: folder.path().join("chain.pem"),
+            key: folder.path().join("key.pem"),
+        };
+        let key = rcgen::KeyPair::generate().unwrap();
+        let mut parameters = rcgen::CertificateParams::new(["sensor.example.com".to_owned()]).unwrap();
+        parameters.not_after = rcgen::date_time_ymd(2027, 1, 2);
+        place(&files.certificate, parameters.self_signed(&key).unwrap().pem().as_bytes()).unwrap();
+        place(&files.key, key.serialize_pem().as_bytes()).unwrap();
+        let not_after = TlsIdentity::load(&files).unwrap().not_after().unwrap();
+        assert_eq!(not_after.to_string(), "2027-01-02T00:00:00Z");
     }
 
     #[test]

@@ -7,7 +7,8 @@ use crate::specimen::{ContentError, Specimen};
 /// Keeps mail for good.
 ///
 /// A keeper is idempotent by [`MailId`](sensor_mail::MailId): a message that is kept again, because the
-/// program ended between keeping and settling, is kept once.
+/// program ended between keeping and settling, is kept once. Should it panic over a group, it is given each
+/// half of it, so that only the message that is to blame fails.
 pub trait Keeper: Send + Sync + 'static {
     /// Keeps a group. What is reported as kept is on stable storage when this returns; the outcomes are in
     /// the order of the group. Blocks.
@@ -26,6 +27,9 @@ pub enum KeepError {
     /// The store refuses this one.
     #[error("cannot be filed: {0}")]
     Refused(io::Error),
+    /// A bug of ours. What the panic said is not repeated: it may quote the message.
+    #[error("the program panicked over it; standard error says where")]
+    Panicked,
 }
 
 /// The store fails; the operator must act. No message is to blame.

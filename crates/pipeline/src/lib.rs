@@ -9,8 +9,8 @@
 //! ```
 //!
 //! It promises: a message leaves the spool only when a [`Keeper`] has it on stable storage; what fails by
-//! itself fails alone, [`FAILURES_MAX`] times, and is then set aside with its bytes; a store that fails
-//! condemns nothing, its mail waits in the spool. It looks at header blocks only.
+//! itself, be it by a panic of ours, fails alone, [`FAILURES_MAX`] times, and is then set aside with its
+//! bytes; a store that fails condemns nothing, its mail waits in the spool. It looks at header blocks only.
 
 mod keeper;
 mod specimen;

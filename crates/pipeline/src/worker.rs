@@ -1,7 +1,7 @@
 //! The loop: lease, describe, keep, settle.
 
+use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
-use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
 use sensor_mail::Envelope;
@@ -58,7 +58,6 @@ pub struct Pipeline {
     keeper: Arc<dyn Keeper>,
     options: Options,
     clock: sensor_spool::Clock,
-    kept: AtomicU64,
 }
 
 impl Pipeline {
@@ -70,20 +69,17 @@ impl Pipeline {
         options: Options,
         clock: sensor_spool::Clock,
     ) -> Arc<Self> {
-        Arc::new(Self { spool, keeper, options, clock, kept: AtomicU64::new(0) })
-    }
-
-    /// Messages kept since the start.
-    #[must_use]
-    pub fn kept(&self) -> u64 {
-        self.kept.load(Ordering::Relaxed)
+        Arc::new(Self { spool, keeper, options, clock })
     }
 
     /// Works until `stop`, or until the spool is shut down. Groups in hand are finished first.
     pub async fn run(self: Arc<Self>, stop: CancellationToken) {
         if self.options.paused {
             tracing::warn!("the pipeline is paused: accepted mail stays in the spool");
-            return stop.cancelled().await;
+            return tokio::select! {
+                () = stop.cancelled() => {}
+                () = self.spool.ended() => {}
+            };
         }
         let workers = TaskTracker::new();
         for _ in 0..self.options.workers {
@@ -148,26 +144,40 @@ impl Pipeline {
         let mut readable = Vec::with_capacity(leases.len());
         let mut group = Vec::with_capacity(leases.len());
         for lease in leases {
-            match Specimen::examine(&lease) {
+            match examine(&lease) {
                 Ok(specimen) => {
                     group.push(specimen);
                     readable.push(lease);
                 }
-                Err(error) => concluded.push(self.failure(lease, &ContentError::from(error).into())),
+                Err(error) => concluded.push(self.failure(lease, &error)),
             }
         }
-        let outcomes = self.keeper.keep(&group)?;
+        let outcomes = self.keep_group(&group)?;
         assert_eq!(outcomes.len(), group.len(), "a keeper answers for each specimen");
         for (lease, outcome) in readable.into_iter().zip(outcomes) {
             concluded.push(match outcome {
-                Ok(()) => {
-                    self.kept.fetch_add(1, Ordering::Relaxed);
-                    (lease, Outcome::Settle)
-                }
+                Ok(()) => (lease, Outcome::Settle),
                 Err(error) => self.failure(lease, &error),
             });
         }
         Ok(concluded)
+    }
+
+    /// Has a group kept; where that panics, each half of it, down to the message that is to blame.
+    fn keep_group(&self, group: &[Specimen]) -> Result<Vec<Result<(), KeepError>>, StoreError> {
+        if group.is_empty() {
+            return Ok(Vec::new());
+        }
+        match guarded(|| self.keeper.keep(group)) {
+            Ok(kept) => kept,
+            Err(panicked) if group.len() == 1 => Ok(vec![Err(panicked)]),
+            Err(_) => {
+                let (first, second) = group.split_at(group.len() / 2);
+                let mut outcomes = self.keep_group(first)?;
+                outcomes.extend(self.keep_group(second)?);
+                Ok(outcomes)
+            }
+        }
     }
 
     fn failure(&self, lease: Lease<Envelope>, error: &KeepError) -> (Lease<Envelope>, Outcome) {
@@ -182,6 +192,17 @@ impl Pipeline {
         let wait = u64::try_from(wait.as_millis()).expect("a few seconds");
         (lease, Outcome::Defer { due: (self.clock)() + wait, reason })
     }
+}
+
+fn examine(lease: &Lease<Envelope>) -> Result<Specimen, KeepError> {
+    guarded(|| Specimen::examine(lease))?.map_err(|error| ContentError::from(error).into())
+}
+
+/// A panic is a failed try of the message it came over: a bug of ours, or one that somebody's mail was made to
+/// find, must not hold up other mail. Nothing is left half done: specimens are only read, and a keeper is
+/// asked again for what it was cut short in.
+fn guarded<T>(work: impl FnOnce() -> T) -> Result<T, KeepError> {
+    catch_unwind(AssertUnwindSafe(work)).map_err(|_| KeepError::Panicked)
 }
 
 #[cfg(test)]

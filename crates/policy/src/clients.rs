@@ -126,6 +126,13 @@ impl ClientRules {
     }
 }
 
+/// Equal as typed: all else follows from that.
+impl PartialEq for ClientRules {
+    fn eq(&self, other: &Self) -> bool {
+        self.entries == other.entries
+    }
+}
+
 impl From<Contradiction> for EntryFault {
     fn from(Contradiction { index, earlier }: Contradiction) -> Self {
         Self { index, problem: EntryProblem::Contradiction { earlier } }

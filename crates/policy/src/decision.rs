@@ -9,6 +9,8 @@ pub struct Decision {
     pub admission: Admission,
     /// What happens to what was admitted. Means nothing beside a refusal.
     pub treatment: Treatment,
+    /// The refusal is one for now because former rules, in their grace, would have taken it.
+    pub softened: bool,
 }
 
 /// What happens to mail for an admitted recipient.
@@ -22,7 +24,7 @@ pub enum Treatment {
 
 impl Decision {
     /// It may come in and is looked into.
-    pub const ADMIT: Self = Self { admission: Admission::Admit, treatment: Treatment::Scan };
+    pub const ADMIT: Self = Self::of(Admission::Admit);
 
     /// Whether it may come in.
     #[must_use]
@@ -30,13 +32,30 @@ impl Decision {
         self.admission == Admission::Admit
     }
 
-    pub(crate) const UNSCANNED: Self = Self { admission: Admission::Admit, treatment: Treatment::Unscanned };
-
-    pub(crate) fn refuse(refusal: Refusal) -> Self {
-        Self { admission: Admission::Refuse(refusal), treatment: Treatment::Scan }
+    /// A refusal for good.
+    #[must_use]
+    pub fn refuse(refusal: Refusal) -> Self {
+        Self::of(Admission::Refuse(refusal))
     }
 
-    pub(crate) fn try_later(refusal: Refusal) -> Self {
-        Self { admission: Admission::TryLater(refusal), treatment: Treatment::Scan }
+    /// A refusal for now.
+    #[must_use]
+    pub fn try_later(refusal: Refusal) -> Self {
+        Self::of(Admission::TryLater(refusal))
+    }
+
+    pub(crate) const UNSCANNED: Self =
+        Self { admission: Admission::Admit, treatment: Treatment::Unscanned, softened: false };
+
+    /// The same, where it refuses for good, for the time being.
+    pub(crate) fn for_now(self) -> Self {
+        match self.admission {
+            Admission::Refuse(refusal) => Self { softened: true, ..Self::try_later(refusal) },
+            Admission::Admit | Admission::TryLater(_) => self,
+        }
+    }
+
+    const fn of(admission: Admission) -> Self {
+        Self { admission, treatment: Treatment::Scan, softened: false }
     }
 }

@@ -179,6 +179,13 @@ impl DomainRules {
     }
 }
 
+/// Equal as typed: all else follows from that.
+impl PartialEq for DomainRules {
+    fn eq(&self, other: &Self) -> bool {
+        self.entries == other.entries
+    }
+}
+
 impl fmt::Display for DomainDefault {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(match self {

@@ -6,7 +6,7 @@ use std::fmt;
 use sensor_mail::RuleId;
 
 /// The typed texts of one list, end to end, so that a long list is two allocations.
-#[derive(Clone, Debug, Default)]
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub(crate) struct Entries {
     text: Box<str>,
     ends: Box<[usize]>,

@@ -10,6 +10,9 @@
 //! and whether what comes in is looked into. An administrator asks the same questions and gets an
 //! [`Explanation`]. Both come out of one judgement, so what is explained is what happens.
 //!
+//! Rules that are changed while they hold follow one another in a [`Succession`]: for a while, what former
+//! rules would have taken is refused for now and not for good.
+//!
 //! Promised: a decision looks at a handful of entries, however long the lists are; admitting allocates
 //! nothing for an ASCII address; each refusal names its rule; a list is taken whole or every faulty entry of
 //! it is reported.
@@ -27,6 +30,7 @@ mod interface;
 mod networks;
 mod rules;
 mod size;
+mod succession;
 
 pub use clients::{ClientDefault, ClientRules};
 pub use decision::{Decision, Treatment};
@@ -38,3 +42,4 @@ pub use interface::{Interface, Link};
 pub use networks::Networks;
 pub use rules::{Rules, Uncovered};
 pub use size::{Octets, SizeFault, SizeLimit};
+pub use succession::{FORMER_MAX, Succession};

@@ -12,7 +12,7 @@ use crate::interface::{Interface, Nearness, nearness};
 use crate::size::SizeLimit;
 
 /// What a sensor takes: its state, its two lists and its size limit.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, PartialEq)]
 pub struct Rules {
     /// Whether mail is taken at all.
     pub enabled: bool,

@@ -14,7 +14,7 @@ const UNITS: [&str; 15] =
 /// A number of octets that keeps the text it was typed as.
 ///
 /// `octets = digits *WSP [ "B" / ("k" / "K" / "M" / "G" / "T" / "P" / "E") ["i"] "B" ]`, where `kiB` is none.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Octets {
     count: u64,
     typed: Box<str>,
@@ -80,7 +80,7 @@ impl fmt::Display for Octets {
 ///
 /// Zero is refused: in the SIZE extension it stands for "no limit" (RFC 1870 section 4), so whoever types it
 /// may mean either end of the scale.
-#[derive(Clone, Debug, Default)]
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub enum SizeLimit {
     /// No limit of its own; free space still is one.
     #[default]

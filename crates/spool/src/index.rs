@@ -222,6 +222,17 @@ impl Index {
         self.note(id, reason);
     }
 
+    /// As [`Index::set_aside`], by whoever holds it: then its last try failed too. What the spool sets aside
+    /// itself, because it is damaged, was not tried.
+    pub(crate) fn give_up(&mut self, id: u64, reason: Place) {
+        self.change(id, |entry| {
+            if entry.phase == Phase::Open {
+                entry.failures = entry.failures.saturating_add(1);
+            }
+        });
+        self.set_aside(id, reason);
+    }
+
     /// The entry is never leased again; the frame at `reason` says why.
     pub(crate) fn set_aside(&mut self, id: u64, reason: Place) {
         self.change(id, |entry| (entry.phase, entry.due) = (Phase::Aside, 0));

@@ -23,7 +23,7 @@ pub struct Lease<H> {
     pub body: Body,
     /// How often it was leased, this time included. The three counts stop at 255.
     pub attempts: u8,
-    /// How often it was deferred.
+    /// How often a try before this one failed and it was deferred.
     pub failures: u8,
     /// How often the program ended while it was leased; no failure of the entry.
     pub interrupted: u8,

@@ -27,6 +27,7 @@ mod error;
 mod frame;
 #[cfg(feature = "simulation")]
 mod fuzz;
+mod herald;
 mod index;
 mod lease;
 mod limits;

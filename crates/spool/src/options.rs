@@ -7,7 +7,7 @@ use std::time::Duration;
 /// Tells the time: milliseconds since the Unix epoch.
 pub type Clock = Arc<dyn Fn() -> u64 + Send + Sync>;
 
-/// How long the simulated writer waits before each group, by tokio's clock.
+/// How long the simulated writer waits, by tokio's clock: asked before each group and again within it.
 pub type Pace = Arc<dyn Fn() -> Duration + Send + Sync>;
 
 /// Where the one writer runs.

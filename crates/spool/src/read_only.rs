@@ -48,7 +48,7 @@ pub struct Summary<H> {
     pub standing: Standing,
     /// How often it was leased. The three counts stop at 255.
     pub attempts: u8,
-    /// How often it was deferred.
+    /// How often such a try failed: the entry was deferred, or at last set aside.
     pub failures: u8,
     /// How often the program ended while it was leased.
     pub interrupted: u8,
@@ -143,7 +143,8 @@ impl<H: Header> ReadOnly<H> {
         self.list().filter_map(Result::ok).find(wanted)
     }
 
-    /// The octets of an entry; `None` when it is gone.
+    /// The octets of an entry; `None` when it is gone. Where the writer uses its segments again before all
+    /// are read, reading says that it is damaged: ask for it anew.
     ///
     /// # Errors
     /// When they cannot be read.
@@ -152,11 +153,12 @@ impl<H: Header> ReadOnly<H> {
         for _ in 0..READS_MAX {
             let view = later.as_ref().unwrap_or(self);
             let Some(entry) = view.index.find(id.0) else { return Ok(None) };
-            match view.stored(entry) {
-                Ok(stored) => return Ok(Some(stored.body)),
-                Err(_) if view.is_gone(entry) => later = Self::open(Arc::clone(&self.disk)).ok(),
-                Err(error) => return Err(error),
+            let stored = view.stored(entry);
+            // Its Commit frame may still be there when a piece of the body is not.
+            if !view.is_gone(entry) {
+                return stored.map(|stored| Some(stored.body));
             }
+            later = Self::open(Arc::clone(&self.disk)).ok();
         }
         Ok(None)
     }

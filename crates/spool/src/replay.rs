@@ -148,7 +148,7 @@ impl Replay {
                 self.open.remove(&tag.id);
             }
             Record::SetAside { tag, .. } => {
-                self.index.set_aside(tag.id, place);
+                self.index.give_up(tag.id, place);
                 self.open.remove(&tag.id);
             }
             Record::Withdraw { tag, .. } => {

@@ -13,11 +13,13 @@ use tokio::sync::{Semaphore, oneshot};
 use crate::disk::Disk;
 use crate::draft::Draft;
 use crate::error::{Closed, Full, OpenError};
+use crate::herald::Herald;
 use crate::lease::{Grant, Lease, Outcome, Unreadable};
 use crate::limits::{Limits, PAGE_OCTETS};
 use crate::mailbox::{Command, Mailbox};
 use crate::options::{Clock, Options, Runner};
 use crate::status::{Board, Recovery, Status};
+use crate::stored::HEADER_VERSION_OCTETS;
 use crate::workshop::Workshop;
 use crate::writer::{self, Writer};
 
@@ -95,9 +97,13 @@ impl<H: Header> Spool<H> {
             Runner::Thread => Workshop::on_thread(Arc::clone(&disk), move || nudged.nudge()).map_err(io)?,
             Runner::Task(_) => Workshop::inline(Arc::clone(&disk)),
         };
+        let herald = match &runner {
+            Runner::Thread => Herald::start(),
+            Runner::Task(_) => Herald::default(),
+        };
         let board = Arc::new(Board::new());
         let (writer, recovery) =
-            writer::open(&disk, &options, workshop, Arc::clone(&mailbox), Arc::clone(&board))?;
+            writer::open(&disk, &options, workshop, herald, Arc::clone(&mailbox), Arc::clone(&board))?;
         let shared = Shared {
             memory: Arc::new(Semaphore::new(options.memory_octets / PAGE_OCTETS)),
             limits: writer.limits(),
@@ -120,6 +126,14 @@ impl<H: Header> Spool<H> {
     /// When disk, inodes or memory are low, the storage fails, or the spool is shut down.
     pub fn draft(&self) -> Result<Draft<H>, Full> {
         Draft::begin(&self.shared)
+    }
+
+    /// The most octets of JSON that an entry's header may have: an eighth of a segment, at most 1 MiB, less
+    /// the octet that tells its version. A larger one fails with
+    /// [`CommitError::Header`](crate::CommitError::Header).
+    #[must_use]
+    pub fn header_octets_max(&self) -> usize {
+        self.shared.limits.header_octets - HEADER_VERSION_OCTETS
     }
 
     /// Takes up to `max` entries (at most 1,024) that are due, oldest first, waiting for the first. Their
@@ -185,6 +199,15 @@ impl<H: Header> Spool<H> {
     #[must_use]
     pub fn status(&self) -> Status {
         self.shared.board.status()
+    }
+
+    /// Waits until the spool takes and gives nothing any more: it was shut down, or its writer ended by
+    /// itself.
+    ///
+    /// # Cancel safety
+    /// Nothing is lost when it is dropped.
+    pub async fn ended(&self) {
+        self.shared.board.closed().await;
     }
 
     /// Ends the writer: what was handed to it is done, synced and answered; what comes later is refused.

@@ -3,6 +3,8 @@
 use std::sync::atomic::{AtomicU8, Ordering};
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
+use tokio::sync::watch;
+
 use crate::error::Full;
 
 /// Counts at one moment. They keep `accepted = in_spool + settled + set_aside + withdrawn + lost`.
@@ -73,6 +75,7 @@ pub(crate) struct Board {
     status: Mutex<Status>,
     /// Why drafts are refused: an index into `REASONS`, 0 for not at all.
     full: AtomicU8,
+    has_ended: watch::Sender<bool>,
 }
 
 const REASONS: [Option<Full>; 6] = [
@@ -86,7 +89,7 @@ const REASONS: [Option<Full>; 6] = [
 
 impl Board {
     pub(crate) fn new() -> Self {
-        Self { status: Mutex::default(), full: AtomicU8::new(0) }
+        Self { status: Mutex::default(), full: AtomicU8::new(0), has_ended: watch::Sender::new(false) }
     }
 
     pub(crate) fn status(&self) -> Status {
@@ -115,8 +118,16 @@ impl Board {
         self.full.store(u8::try_from(at).expect("six reasons"), Ordering::Relaxed);
     }
 
+    /// The writer is gone, in whichever way.
     pub(crate) fn close(&self) {
         self.set_full(Some(Full::Closed));
+        self.has_ended.send_replace(true);
+    }
+
+    /// Waits until the writer is gone.
+    pub(crate) async fn closed(&self) {
+        let seen = self.has_ended.subscribe().wait_for(|ended| *ended).await.map(drop);
+        seen.expect("the board holds the sender");
     }
 
     fn lock(&self) -> MutexGuard<'_, Status> {

@@ -13,6 +13,7 @@ use crate::segment::Segment;
 
 /// The layout of the header octets: JSON behind this octet.
 const HEADER_VERSION: u8 = 1;
+pub(crate) const HEADER_VERSION_OCTETS: usize = 1;
 /// As much as is read at once where the size of a Commit frame is not known.
 const READ_OCTETS_MAX: u64 = 256 << 10;
 

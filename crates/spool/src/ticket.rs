@@ -26,15 +26,6 @@ pub(crate) struct Waiter(Shared);
 #[derive(Debug)]
 pub(crate) struct Ticket(Shared);
 
-/// What the resolving end learns.
-#[derive(Debug, PartialEq, Eq)]
-pub(crate) enum Heard {
-    /// The outcome stands.
-    Outcome,
-    /// Whoever waited had given up, and why.
-    Withdrawn(String),
-}
-
 pub(crate) fn ticket() -> (Ticket, Waiter) {
     let shared = Arc::new(Mutex::new(State::Waiting(None)));
     (Ticket(Arc::clone(&shared)), Waiter(shared))
@@ -74,29 +65,37 @@ impl Ticket {
         matches!(&*self.0.lock().unwrap_or_else(PoisonError::into_inner), State::Withdrawn(_))
     }
 
-    pub(crate) fn resolve(self, outcome: Outcome) -> Heard {
-        self.settle(outcome)
+    /// Resolves it and wakes whoever waits.
+    pub(crate) fn resolve(self, outcome: Outcome) {
+        if let Ok(Some(waker)) = self.settle(outcome) {
+            waker.wake();
+        }
     }
 
-    fn settle(&self, outcome: Outcome) -> Heard {
+    /// Resolves it; whoever waits is to be woken by the caller.
+    ///
+    /// # Errors
+    /// Whoever waited had given up: why.
+    pub(crate) fn settle(&self, outcome: Outcome) -> Result<Option<Waker>, String> {
         let mut state = self.0.lock().unwrap_or_else(PoisonError::into_inner);
         match &mut *state {
-            State::Withdrawn(reason) => return Heard::Withdrawn(std::mem::take(reason)),
-            State::Resolved(_) => return Heard::Outcome,
+            State::Withdrawn(reason) => Err(std::mem::take(reason)),
+            State::Resolved(_) => Ok(None),
             State::Waiting(waker) => {
                 let waker = waker.take();
                 *state = State::Resolved(outcome);
-                drop(state);
-                waker.into_iter().for_each(Waker::wake);
+                Ok(waker)
             }
         }
-        Heard::Outcome
     }
 }
 
 impl Drop for Ticket {
     fn drop(&mut self) {
-        self.settle(Err(CommitError::Closed));
+        // One that is resolved stays as it is.
+        if let Ok(Some(waker)) = self.settle(Err(CommitError::Closed)) {
+            waker.wake();
+        }
     }
 }
 
@@ -110,13 +109,13 @@ mod tests {
     #[test]
     fn whoever_is_first_decides() {
         let (ticket, waiter) = super::ticket();
-        assert_eq!(ticket.resolve(DONE), Heard::Outcome);
+        assert!(ticket.settle(DONE).is_ok());
         assert_eq!(waiter.withdraw("slow"), Some(DONE));
 
         let (ticket, waiter) = super::ticket();
         assert_eq!(waiter.withdraw("slow"), None);
         assert!(ticket.is_withdrawn());
-        assert_eq!(ticket.resolve(DONE), Heard::Withdrawn("slow".to_owned()));
+        assert_eq!(ticket.settle(DONE).map(|_| ()), Err("slow".to_owned()));
     }
 
     #[tokio::test]

@@ -23,6 +23,7 @@ use tokio::sync::oneshot;
 use crate::disk::Lock;
 use crate::error::WriteError;
 use crate::frame::Place;
+use crate::herald::Herald;
 use crate::index::{self, Index};
 use crate::lease::Grant;
 use crate::limits::Limits;
@@ -32,7 +33,7 @@ use crate::options::{Clock, Pace};
 use crate::record::{Extent, Tag};
 use crate::segment::{Counters, Fate};
 use crate::status::Board;
-use crate::ticket::{Heard, Ticket};
+use crate::ticket::Ticket;
 
 mod entries;
 mod group;
@@ -68,6 +69,7 @@ pub(crate) struct Writer {
     leases_are_refused: bool,
     broken: Option<Broken>,
     housekeeper: Housekeeper,
+    herald: Herald,
     mailbox: Arc<Mailbox>,
     board: Arc<Board>,
     clock: Clock,
@@ -176,11 +178,11 @@ impl Writer {
         let mut commands = Vec::new();
         while !self.is_closing {
             self.wait(&mailbox).await;
-            if let Some(pace) = &pace {
-                tokio::time::sleep(pace()).await;
-            }
+            take_time(pace.as_ref()).await;
             mailbox.take(&mut commands);
-            self.cycle(&mut commands);
+            self.gather(&mut commands);
+            take_time(pace.as_ref()).await;
+            self.complete();
             // Where the writer is one task of many, the others come to turn.
             tokio::task::yield_now().await;
         }
@@ -202,7 +204,12 @@ impl Writer {
     }
 
     /// One group, or none when there is nothing to do.
-    pub(crate) fn cycle(&mut self, commands: &mut Vec<Command>) {
+    fn cycle(&mut self, commands: &mut Vec<Command>) {
+        self.gather(commands);
+        self.complete();
+    }
+
+    fn gather(&mut self, commands: &mut Vec<Command>) {
         self.mend();
         self.pay_owed();
         self.keep_house();
@@ -210,6 +217,9 @@ impl Writer {
             self.handle(command);
         }
         self.serve_leases();
+    }
+
+    fn complete(&mut self) {
         self.finish_group();
         self.look_at_space();
         self.publish();
@@ -278,5 +288,13 @@ impl Writer {
         let wake = [retry, due, space, self.housekeeper.retry_at(now)].into_iter().flatten().min()?;
         // A clock that stands still must not make this a busy loop.
         Some(Duration::from_millis(wake.saturating_sub(now).max(1)))
+    }
+}
+
+/// What simulated storage takes: before a group, so that others come into it, and while it is made durable, so
+/// that those who wait for it may give up.
+async fn take_time(pace: Option<&Pace>) {
+    if let Some(pace) = pace {
+        tokio::time::sleep(pace()).await;
     }
 }

@@ -25,7 +25,7 @@ fn a_message_that_cannot_be_filed_is_set_aside_after_three_failures() {
         home.spooled().into_iter().find(|entry| entry["standing"]["state"] == "set_aside")
     });
     assert_eq!(aside["envelope"]["id"], ids[2]);
-    assert_eq!(aside["attempts"], 3, "{aside}");
+    assert_eq!((&aside["attempts"], &aside["failures"]), (&3.into(), &3.into()), "{aside}");
     assert!(!aside["standing"]["reason"].as_str().unwrap().is_empty(), "{aside}");
     // It waited 1 s and 8 s between its tries; the others did not.
     for (number, id) in ids.iter().enumerate().filter(|(number, _)| *number != 2) {

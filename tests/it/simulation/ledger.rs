@@ -21,10 +21,19 @@ pub(super) enum Outcome {
     Refused(String),
 }
 
+#[derive(Debug)]
+struct Sent {
+    /// In which life of the node.
+    life: usize,
+    outcome: Outcome,
+}
+
 /// All messages of a run. Each has bytes of its own.
 #[derive(Debug, Default)]
 pub(super) struct Ledger {
-    sent: BTreeMap<Vec<u8>, Outcome>,
+    sent: BTreeMap<Vec<u8>, Sent>,
+    /// Of each life that has ended, whether all that it knew was on the disk then.
+    lives: Vec<bool>,
     transcript: Vec<String>,
     status: Status,
     archived: Vec<(Record, Vec<u8>)>,
@@ -38,12 +47,18 @@ impl Ledger {
     }
 
     pub(super) fn sending(&mut self, message: Vec<u8>) {
-        let known = self.sent.insert(message, Outcome::Unknown);
-        assert_eq!(known, None, "messages differ");
+        let sent = Sent { life: self.lives.len(), outcome: Outcome::Unknown };
+        let known = self.sent.insert(message, sent);
+        assert!(known.is_none(), "messages differ");
     }
 
     pub(super) fn answered(&mut self, message: &[u8], outcome: Outcome) {
-        *self.sent.get_mut(message).expect("it was sent") = outcome;
+        self.sent.get_mut(message).expect("it was sent").outcome = outcome;
+    }
+
+    /// A life of the node is over: drained to its end, or cut off by a kill or a loss of power.
+    pub(super) fn life_ended(&mut self, is_drained: bool) {
+        self.lives.push(is_drained);
     }
 
     pub(super) fn heard(&mut self, reply: &str) {
@@ -72,7 +87,7 @@ impl Ledger {
             let doubled = kept.insert(message, record);
             assert!(doubled.is_none(), "kept twice: {} and {doubled:?}", record.envelope.id);
         }
-        for (message, outcome) in &self.sent {
+        for (message, Sent { life, outcome }) in &self.sent {
             let record = kept.get(&**message);
             match outcome {
                 Outcome::Unknown => {}
@@ -81,10 +96,9 @@ impl Ledger {
                     assert_eq!(record.envelope.id.to_string(), *id);
                     assert!(record.sequence.is_some(), "{id} was acknowledged and is in doubt");
                 }
-                // Withdrawn because the storage was slow: with the power lost before that was on the disk, it
-                // comes back (docs/spool-format.md). Wider than that: no such reply is checked here, whether
-                // its life ended by a crash or not.
-                Outcome::Refused(reply) if reply.starts_with("451 4.4.5") => {}
+                // Withdrawn because the storage was slow: where the life was cut off before that was on the
+                // disk, it comes back (docs/spool-format.md).
+                Outcome::Refused(reply) if reply.starts_with("451 4.4.5") && !self.lives[*life] => {}
                 Outcome::Refused(reply) => {
                     let accepted = record.and_then(|record| record.sequence);
                     assert_eq!(accepted, None, "refused by {reply:?} and accepted: {record:?}");
@@ -112,24 +126,32 @@ pub(super) struct Tally {
     unknown_kept: usize,
     in_doubt: usize,
     too_slow: usize,
+    too_slow_and_drained: usize,
 }
 
 impl Tally {
     pub(super) fn add(&mut self, ledger: &Ledger) {
         let count =
-            |wanted: fn(&Outcome) -> bool| ledger.sent.values().filter(|outcome| wanted(outcome)).count();
+            |wanted: fn(&Outcome) -> bool| ledger.sent.values().filter(|sent| wanted(&sent.outcome)).count();
         let acknowledged = count(|outcome| matches!(outcome, Outcome::Acknowledged(_)));
         self.acknowledged += acknowledged;
         self.refused += count(|outcome| matches!(outcome, Outcome::Refused(_)));
         self.unknown += count(|outcome| *outcome == Outcome::Unknown);
         self.unknown_kept += ledger.archived.len() - acknowledged - ledger.in_doubt;
         self.in_doubt += ledger.in_doubt;
-        self.too_slow += ledger.transcript.iter().filter(|reply| reply.starts_with("451 4.4.5")).count();
+        for Sent { life, outcome } in ledger.sent.values() {
+            let too_slow = matches!(outcome, Outcome::Refused(reply) if reply.starts_with("451 4.4.5"));
+            self.too_slow += usize::from(too_slow);
+            self.too_slow_and_drained += usize::from(too_slow && ledger.lives[*life]);
+        }
     }
 
     /// Whether each kind of outcome was seen: a simulation in which nothing goes wrong proves nothing.
     pub(super) fn covers_everything(&self) -> bool {
-        let Self { acknowledged, refused, unknown, unknown_kept, in_doubt, too_slow } = self;
-        [acknowledged, refused, unknown, unknown_kept, in_doubt, too_slow].iter().all(|count| **count > 0)
+        let Self { acknowledged, refused, unknown, unknown_kept, in_doubt, too_slow, too_slow_and_drained } =
+            self;
+        [acknowledged, refused, unknown, unknown_kept, in_doubt, too_slow, too_slow_and_drained]
+            .iter()
+            .all(|count| **count > 0)
     }
 }

@@ -1,19 +1,16 @@
 //! The node under simulation: the parts of `src/assemble.rs` on simulated ground.
 
 use std::net::SocketAddr;
-use std::num::NonZeroU64;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
 use sensor_archive::DirectoryArchive;
-use sensor_ingress::{
-    AddressLog, BareNewline, Door, Intake, Interfaces, Peer, Phase, SlotLimits, Slots, serve,
-};
+use sensor_ingress::{AddressLog, BareNewline, Door, Intake, Peer, Phase, Settings, SlotLimits, serve};
 use sensor_mail::{Envelope, MailIds, NodeId};
 use sensor_pipeline::{Executor, Pipeline, Record};
 use sensor_policy::{ClientRules, DomainRules, Rules, SizeLimit};
-use sensor_smtp::{SessionConfig, StartTls};
+use sensor_smtp::StartTls;
 use sensor_spool::disk::{Chance, Disk, SimDisk};
 use sensor_spool::{Clock, Options, Runner, Spool, Status};
 use tokio::io::DuplexStream;
@@ -53,7 +50,6 @@ impl WallClock {
 
 pub(super) struct Node {
     door: Arc<Door>,
-    session: Arc<SessionConfig>,
     spool: Spool<Envelope>,
     archive: Arc<DirectoryArchive>,
     phase: watch::Sender<Phase>,
@@ -88,8 +84,7 @@ impl Node {
         let intake = Intake::new(spool.clone(), ids, NodeId::default(), clock, Duration::from_secs(60));
         let working = CancellationToken::new();
         Some(Self {
-            door: Arc::new(door(intake)),
-            session: session(),
+            door: Arc::new(Door::new(intake, settings())),
             spool,
             archive,
             phase: watch::Sender::new(Phase::Open),
@@ -106,23 +101,25 @@ impl Node {
         let local: SocketAddr = "10.0.0.2:25".parse().unwrap();
         let reception = Arc::default();
         let peer = Peer { listener: "sim".into(), reception, address: address.parse().unwrap(), local };
-        let (session, door) = (Arc::clone(&self.session), Arc::clone(&self.door));
+        let (session, door) = (self.door.session(StartTls::Unavailable), Arc::clone(&self.door));
         self.sessions.spawn(serve(server, peer, session, None, door, self.phase.subscribe()));
         client
     }
 
-    /// As `src/shutdown.rs` does it.
-    pub(super) async fn drain(self) {
+    /// As `src/shutdown.rs` does it; whether it came to its end.
+    pub(super) async fn drain(self) -> bool {
         self.phase.send_replace(Phase::Draining);
         self.sessions.close();
-        let _ = timeout(Duration::from_secs(30), self.sessions.wait()).await;
+        let left = timeout(Duration::from_secs(30), self.sessions.wait()).await;
         self.working.cancel();
         // A disk that is dark for good answers nothing any more.
-        if let Ok(ended) = timeout(Duration::from_secs(5), self.pipeline).await {
-            ended.unwrap();
-        }
-        let _ = timeout(Duration::from_secs(5), self.spool.shut_down()).await;
+        let worked = timeout(Duration::from_secs(5), self.pipeline).await;
+        let ended = timeout(Duration::from_secs(5), self.spool.shut_down()).await;
         conserved(&self.spool.status());
+        if let Ok(worked) = &worked {
+            worked.as_ref().unwrap();
+        }
+        left.is_ok() && worked.is_ok() && ended.is_ok()
     }
 
     pub(super) async fn wait_until_kept(&self) {
@@ -161,32 +158,23 @@ pub(super) fn conserved(status: &Status) {
     assert_eq!(*accepted, in_spool + settled + set_aside + withdrawn + lost, "{status:?}");
 }
 
-fn door(intake: Intake) -> Door {
+fn settings() -> Settings {
     let rules = Rules {
         clients: ClientRules::parse(&["10.0.0.0/8"]).unwrap(),
         domains: DomainRules::parse(&["example.com", "!lab.example.com"]).unwrap(),
         size: SizeLimit::parse(&SIZE_MAX.to_string()).unwrap(),
         ..Rules::default()
     };
-    Door {
+    Settings {
         rules,
-        intake,
-        slots: Slots::new(SlotLimits { connections: 100, connections_per_client: 100 }),
-        interfaces: Interfaces::default(),
+        grace: Settings::GRACE,
         bare_newline: BareNewline::Keep,
+        slots: SlotLimits { connections: 100, connections_per_client: 100 },
         addresses: AddressLog::Full,
-        connections: AtomicU64::new(0),
-    }
-}
-
-fn session() -> Arc<SessionConfig> {
-    Arc::new(SessionConfig {
         hostname: "sensor.example.com".into(),
-        size_max: NonZeroU64::new(SIZE_MAX),
-        starttls: StartTls::Unavailable,
         limits: sensor_smtp::Limits::default(),
         timeouts: sensor_smtp::Timeouts::default(),
-    })
+    }
 }
 
 /// How long each group takes: some milliseconds, and on slow storage now and then longer than a commit may.

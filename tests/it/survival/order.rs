@@ -45,6 +45,35 @@ fn a_sync_succeeds_between_the_last_octet_and_the_250() {
     assert_eq!(told.iter().map(|told| &told.id).collect::<HashSet<_>>().len(), CLIENTS * MESSAGES);
 }
 
+/// A loss of power that takes the name of a new directory takes all that is in it.
+#[test]
+fn the_name_of_a_new_directory_is_durable_before_anything_is_in_it() {
+    let name = "the_name_of_a_new_directory_is_durable_before_anything_is_in_it";
+    let home = Home::new("");
+    let traced = ["-e", "trace=mkdir,mkdirat,open,openat,fsync"];
+    let Some(traced) = Traced::start(name, &home, &traced) else { return };
+    let output = traced.output();
+    assert!(traced.sensor.end().success());
+    let calls = Traced::calls(&output);
+    for directory in ["state", "state/spool", "state/archive"].map(|name| home.path().join(name)) {
+        let (directory, parent) =
+            (directory.to_str().unwrap(), directory.parent().unwrap().to_str().unwrap());
+        let is_made =
+            |call: &&Call| call.text.starts_with("mkdir") && call.text.contains(&format!("\"{directory}\""));
+        let made = calls.iter().filter(is_made).find(|call| call.result == 0).unwrap();
+        let fills = |call: &&Call| {
+            let is_new = call.text.starts_with("mkdir") || call.text.contains("O_CREAT");
+            is_new && call.result >= 0 && call.text.contains(&format!("\"{directory}/"))
+        };
+        let filled = calls.iter().find(fills).map_or(usize::MAX, |call| call.begun);
+        let synced = calls.iter().find(|call| {
+            let is_sync = call.text.starts_with("fsync") && call.result == 0 && path_of(call) == parent;
+            is_sync && call.begun > made.ended && call.ended < filled
+        });
+        assert!(synced.is_some(), "{directory} was made at line {} and filled at {filled}", made.ended);
+    }
+}
+
 fn send_all(address: std::net::SocketAddr, client: usize) -> Vec<Told> {
     let mut session = Client::hello(address);
     let send = |number: usize| {

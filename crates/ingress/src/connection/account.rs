@@ -28,7 +28,7 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Connection<S> {
         if !tracing::enabled!(Level::INFO) {
             return People::default();
         }
-        let addresses = self.door.addresses;
+        let addresses = self.door.addresses();
         People { from: addresses.reverse_path(from), to: addresses.recipients(to) }
     }
 
@@ -45,13 +45,13 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Connection<S> {
 
     pub(super) fn log_recipient_refused(&self, recipient: &Recipient, admission: &Admission) {
         let (conn, client) = (self.number, self.peer.client());
-        let to = self.door.addresses.recipients(std::slice::from_ref(recipient));
+        let to = self.door.addresses().recipients(std::slice::from_ref(recipient));
         let reply = Reply::to_admission(admission).map(tracing::field::display);
         tracing::info!(conn, %client, to, reply, "recipient refused");
     }
 
     pub(super) fn log_body_refused(&self, reply: &Reply) {
-        if let Some(open) = &self.transaction {
+        if let Some(open) = self.transaction.as_ref().map(|open| &open.message) {
             let people = self.people(open.reverse_path(), open.recipients());
             self.log_refused("body", reply, &people, Some(open.octets()));
         }
@@ -72,7 +72,7 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Connection<S> {
 
     /// Drops the open transaction, if there is one.
     pub(super) fn abandon(&mut self, why: &str) {
-        if let Some(open) = self.transaction.take() {
+        if let Some(open) = self.transaction.take().map(|open| open.message) {
             let (conn, client, octets) = (self.number, self.peer.client(), open.octets());
             let People { from, to } = self.people(open.reverse_path(), open.recipients());
             tracing::info!(conn, %client, from, to, octets, why, "transaction given up");

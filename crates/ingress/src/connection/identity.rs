@@ -7,12 +7,14 @@
 
 use std::net::SocketAddr;
 
-use sensor_mail::Admission;
 use sensor_mail::envelope::{Endpoint, Introduction, Origin, SmtpOrigin};
+use sensor_mail::{Admission, Refusal};
+use sensor_policy::Decision;
 use sensor_smtp::{EndOfMessage, Permits};
 use tokio::io::{AsyncRead, AsyncWrite};
 
-use super::Connection;
+use super::{Connection, background};
+use crate::door::Live;
 use crate::proxy::Header;
 
 /// What a connection has to do with somebody else's.
@@ -33,7 +35,7 @@ enum HealthCheck {
     Yes,
     /// The proxy itself would not be let in as a client. It is greeted all the same, or it would take us for
     /// dead; its mail is refused by this.
-    Unwanted(Admission),
+    Unwanted(Decision),
 }
 
 impl<S: AsyncRead + AsyncWrite + Unpin> Connection<S> {
@@ -50,22 +52,25 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Connection<S> {
         self.log_behind_proxy();
     }
 
-    /// Who is behind a proxy is judged as any client. The proxy itself is greeted whatever the rules say,
-    /// unless the answer is 421: then it is to look elsewhere.
-    pub(super) fn spare_health_checks(&mut self, admission: Admission) -> Admission {
-        match (self.relation.as_deref_mut(), admission) {
-            (Some(Relation { health_check: check @ HealthCheck::Yes, .. }), Admission::Refuse(refusal)) => {
-                *check = HealthCheck::Unwanted(Admission::Refuse(refusal));
+    /// Who is behind a proxy is judged as any client. The proxy itself is greeted whatever the rules say of
+    /// it, unless nobody is: then it is to look elsewhere.
+    pub(super) fn admission_of_client(&mut self) -> Admission {
+        let decision = self.door.would_connect(self.peer.client(), self.peer.local.ip());
+        match self.relation.as_deref_mut() {
+            Some(Relation { health_check: check @ HealthCheck::Yes, .. }) if is_about_client(&decision) => {
+                *check = HealthCheck::Unwanted(decision);
                 Admission::Admit
             }
-            (_, admission) => admission,
+            Some(_) | None => self.door.counted(decision),
         }
     }
 
-    pub(super) fn admission_of_mail(&self, size: Option<u64>) -> Admission {
+    pub(super) fn admission_of_mail(&self, live: &Live, size: Option<u64>) -> Admission {
         match self.relation.as_deref() {
-            Some(Relation { health_check: HealthCheck::Unwanted(refused), .. }) => refused.clone(),
-            Some(_) | None => self.door.rules.at_mail(size).admission,
+            Some(Relation { health_check: HealthCheck::Unwanted(refused), .. }) => {
+                self.door.counted(refused.clone())
+            }
+            Some(_) | None => self.door.at_mail(live, size),
         }
     }
 
@@ -117,6 +122,16 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Connection<S> {
         })
     }
 
+    /// The most that is stored of who speaks for whom, and of a certificate. Most clients have neither.
+    pub(super) fn background_octets_max(&self) -> usize {
+        let relation = self.relation.as_deref().unwrap_or(&Relation::NONE);
+        let certificate = self.session.tls().and_then(|tls| tls.client.as_ref());
+        relation.proxy.map_or(0, |_| background::PROXY_OCTETS_MAX)
+            + self.session.introduced().map_or(0, background::introduction_octets_max)
+            + self.session.forwarded().map_or(0, background::forwarded_octets_max)
+            + certificate.map_or(0, background::certificate_octets_max)
+    }
+
     /// Who the connection really came from, where that is not the client.
     pub(super) fn proxy(&self) -> Option<SocketAddr> {
         self.relation.as_deref()?.proxy
@@ -125,6 +140,14 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Connection<S> {
 
 impl Relation {
     const NONE: Self = Self { proxy: None, introduced_by: None, health_check: HealthCheck::No };
+}
+
+/// Whether it is this client that may not come in, be it only for now as after a change of the rules.
+fn is_about_client(decision: &Decision) -> bool {
+    match decision.admission {
+        Admission::Refuse(_) | Admission::TryLater(Refusal::Client(_)) => true,
+        Admission::Admit | Admission::TryLater(_) => false,
+    }
 }
 
 fn endpoint(address: SocketAddr) -> Endpoint {

@@ -5,6 +5,7 @@
 
 use std::io;
 
+use sensor_mail::Admission;
 use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::time::Instant;
 
@@ -21,16 +22,12 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Connection<S> {
         self.peer.reception.proxies.contains(self.peer.client())
     }
 
+    /// What comes first, and then the greeting.
     pub(super) async fn open(&mut self) -> io::Result<()> {
-        self.slot = match self.door.slots.take_unknown() {
-            Ok(slot) => Some(slot),
-            // The greeting says so.
-            Err(_) if !self.session.is_tls_implicit() => return Ok(()),
-            Err(refusal) => {
-                self.log_turned_away(&sensor_mail::Admission::TryLater(refusal));
-                return Err(io::Error::other("there is no slot to say so in TLS"));
-            }
-        };
+        match self.door.take_unknown_slot() {
+            Ok(slot) => self.slot = Some(slot),
+            Err(refusal) => return self.turn_away(&Admission::TryLater(refusal)),
+        }
         self.session.await_client(Instant::now().into_std());
         if self.is_from_proxy() {
             self.proxy_header().await.inspect_err(|error| self.log_no_header(error))?;
@@ -38,6 +35,17 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Connection<S> {
         if self.session.is_tls_implicit() {
             self.shake_hands().await?;
         }
+        self.greet();
+        Ok(())
+    }
+
+    /// Whose connection it is is not known, nor asked: what a proxy says does not make it the proxy's.
+    fn turn_away(&mut self, admission: &Admission) -> io::Result<()> {
+        self.log_turned_away(admission);
+        if self.session.is_tls_implicit() {
+            return Err(io::Error::other("there is no slot to say so in TLS"));
+        }
+        self.session.greet(admission);
         Ok(())
     }
 

@@ -3,13 +3,12 @@
 
 use std::time::Duration;
 
-use rcgen::{BasicConstraints, CertificateParams, CertifiedIssuer, DnType, IsCa, KeyPair};
-use rustls::pki_types::PrivateKeyDer;
-use sensor_ingress::{Authority, ClientCertificates, Phase};
+use sensor_ingress::{ClientCertificates, Phase, Settings, SlotLimits};
 use sensor_mail::envelope::{ClientCertificate, Endpoint, Origin, SmtpOrigin};
 use sensor_smtp::StartTls;
 use tokio::time::Instant;
 
+use super::certificates::Certificates;
 use super::house::{Client, House, Plan, Shown, all_wait};
 
 const V1: &[u8] = b"PROXY TCP4 192.0.2.7 10.0.0.2 4321 25\r\n";
@@ -119,13 +118,49 @@ async fn a_health_check_is_greeted_whatever_the_rules_say() {
         let (mut client, _) = house.connect_through(64 << 10, header).await;
         client.expect("220 ").await;
         client.ask("EHLO proxy.example.com", "250 ").await;
+        assert_eq!(refused(&house), 0, "nobody was refused anything yet");
         client.ask("MAIL FROM:<ada@example.com>", "554 5.7.1").await;
+        assert_eq!(refused(&house), 1);
         client.ask("QUIT", "221 ").await;
         let welcome = House::new(&Plan { proxies: &["10.0.0.1"], ..Plan::default() });
         let (mut client, _) = welcome.connect_through(64 << 10, header).await;
         message(&mut client).await;
         let origin = origin(&welcome).await;
         assert_eq!((origin.client.to_string(), origin.proxy), ("10.0.0.1".into(), None));
+    }
+}
+
+/// What the rules do not take any more they refuse for now at first: a proxy must not take us for dead for a
+/// day because of that.
+#[tokio::test(start_paused = true)]
+async fn a_health_check_is_greeted_after_a_change_of_the_rules_too() {
+    let house = House::new(&Plan { proxies: &["10.0.0.1"], ..Plan::default() });
+    house.door.change(proxied().settings());
+    let (mut client, _) = house.connect_through(64 << 10, V2_LOCAL).await;
+    client.expect("220 ").await;
+    client.ask("EHLO proxy.example.com", "250 ").await;
+    client.ask("MAIL FROM:<ada@example.com>", "451 4.7.1").await;
+    // Where nobody is taken, it is to look elsewhere.
+    let full = SlotLimits { connections: 0, connections_per_client: 0 };
+    house.door.change(Settings { slots: full, ..proxied().settings() });
+    let (mut client, _) = house.connect_through(64 << 10, V2_LOCAL).await;
+    client.expect("421 4.7.0").await;
+}
+
+fn refused(house: &House) -> u64 {
+    house.door.refusals().iter().map(|count| count.refused).sum()
+}
+
+/// Without a slot nobody's header is read: whoever is behind it must not pass for the proxy.
+#[tokio::test(start_paused = true)]
+async fn a_full_house_turns_proxies_away_and_counts_it_once() {
+    for header in [V1, b""] {
+        let house = House::new(&Plan { slots: 0, ..proxied() });
+        let (mut client, served) = house.connect_through(64 << 10, header).await;
+        client.expect("421 4.7.0").await;
+        client.expect_end().await;
+        served.await.unwrap();
+        assert_eq!(refused(&house), 1);
     }
 }
 
@@ -225,41 +260,6 @@ async fn implicit_tls_behind_a_proxy() {
     }
 }
 
-/// An authority, a certificate of its making, and one of somebody else's.
-struct Certificates {
-    folder: tempfile::TempDir,
-    good: Shown,
-    foreign: Shown,
-}
-
-impl Certificates {
-    fn new() -> Self {
-        let (folder, (authority, other)) = (tempfile::tempdir().unwrap(), (issuer("one"), issuer("other")));
-        std::fs::write(folder.path().join("ca.pem"), authority.pem()).unwrap();
-        Self { folder, good: issued(&authority), foreign: issued(&other) }
-    }
-
-    fn authority(&self) -> Authority {
-        Authority::load(&self.folder.path().join("ca.pem")).unwrap()
-    }
-}
-
-fn issuer(name: &str) -> CertifiedIssuer<'static, KeyPair> {
-    let mut params = CertificateParams::default();
-    params.distinguished_name.push(DnType::CommonName, name);
-    params.is_ca = IsCa::Ca(BasicConstraints::Unconstrained);
-    CertifiedIssuer::self_signed(params, KeyPair::generate().unwrap()).unwrap()
-}
-
-fn issued(issuer: &CertifiedIssuer<'static, KeyPair>) -> Shown {
-    let mut params = CertificateParams::new(["relay.example.com".to_owned()]).unwrap();
-    params.distinguished_name = rcgen::DistinguishedName::new();
-    params.distinguished_name.push(DnType::CommonName, "relay.example.com");
-    let key = KeyPair::generate().unwrap();
-    let certificate = params.signed_by(&key, issuer).unwrap();
-    (certificate.der().clone(), PrivateKeyDer::try_from(key.serialize_der()).unwrap())
-}
-
 /// The record of a message over implicit TLS; none where there is no TLS.
 async fn recorded(
     certificates: ClientCertificates,
@@ -283,30 +283,29 @@ async fn recorded(
 #[tokio::test]
 async fn certificates_of_clients_are_required_requested_or_ignored() {
     let certificates = Certificates::new();
-    let shown = |shown: &Shown| Some((shown.0.clone(), shown.1.clone_key()));
     let required = || ClientCertificates::Require(certificates.authority());
     let requested = || ClientCertificates::Request(certificates.authority());
     assert_eq!(recorded(required(), None).await, None);
-    assert_eq!(recorded(required(), shown(&certificates.foreign)).await, None);
-    let digest = aws_lc_rs::digest::digest(&aws_lc_rs::digest::SHA256, &certificates.good.0);
+    assert_eq!(recorded(required(), Some(certificates.foreign())).await, None);
+    let digest = aws_lc_rs::digest::digest(&aws_lc_rs::digest::SHA256, &certificates.good().0);
     for asked in [required(), requested()] {
-        let record = recorded(asked, shown(&certificates.good)).await.unwrap();
+        let record = recorded(asked, Some(certificates.good())).await.unwrap();
         let Some(ClientCertificate::Verified { subject, sha256 }) = record else { panic!("{record:?}") };
         assert_eq!((&*subject, &sha256.0[..]), ("CN=relay.example.com", digest.as_ref()));
     }
     assert_eq!(recorded(requested(), None).await, Some(Some(ClientCertificate::Missing)));
-    let record = recorded(requested(), shown(&certificates.foreign)).await.unwrap();
+    let record = recorded(requested(), Some(certificates.foreign())).await.unwrap();
     let Some(ClientCertificate::Unverified { subject, problem, .. }) = record else { panic!("{record:?}") };
     assert_eq!(&*subject, "CN=relay.example.com");
     assert!(problem.contains("UnknownIssuer"), "{problem}");
-    assert_eq!(recorded(ClientCertificates::Ignore, shown(&certificates.good)).await, Some(None));
+    assert_eq!(recorded(ClientCertificates::Ignore, Some(certificates.good())).await, Some(None));
 }
 
 /// Who shows another's certificate does not hold the key to it: no TLS, also where it is only asked for.
 #[tokio::test]
 async fn a_certificate_without_its_key_is_no_certificate() {
     let certificates = Certificates::new();
-    let stolen = (certificates.good.0.clone(), certificates.foreign.1.clone_key());
+    let stolen = (certificates.good().0, certificates.foreign().1);
     let requested = ClientCertificates::Request(certificates.authority());
     assert_eq!(recorded(requested, Some(stolen)).await, None);
 }

@@ -3,15 +3,14 @@
 use std::net::SocketAddr;
 use std::path::Path;
 use std::sync::Arc;
-use std::sync::atomic::AtomicU64;
 use std::time::Duration;
 
 use rustls::pki_types::pem::PemObject;
 use rustls::pki_types::{CertificateDer, PrivateKeyDer, ServerName};
 use rustls::sign::{CertifiedKey, SingleCertAndKey};
 use sensor_ingress::{
-    AddressLog, BareNewline, ClientCertificates, Door, Intake, Interfaces, Peer, Phase, Reception,
-    SlotLimits, Slots, TlsIdentity, serve,
+    AddressLog, BareNewline, ClientCertificates, Door, Intake, Peer, Phase, Reception, Settings, SlotLimits,
+    TlsIdentity, serve,
 };
 use sensor_mail::{Envelope, MailIds, NodeId};
 use sensor_policy::{ClientRules, Networks, Rules};
@@ -40,6 +39,7 @@ pub(crate) struct Plan {
     pub(crate) from: &'static str,
     pub(crate) proxies: &'static [&'static str],
     pub(crate) xclient: &'static [&'static str],
+    pub(crate) xforward: &'static [&'static str],
     pub(crate) certificates: ClientCertificates,
 }
 
@@ -57,7 +57,23 @@ impl Default for Plan {
             from: "10.0.0.1:4000",
             proxies: &[],
             xclient: &[],
+            xforward: &[],
             certificates: ClientCertificates::Ignore,
+        }
+    }
+}
+
+impl Plan {
+    pub(crate) fn settings(&self) -> Settings {
+        Settings {
+            rules: Rules { clients: ClientRules::parse(self.clients).unwrap(), ..Rules::default() },
+            grace: Settings::GRACE,
+            bare_newline: self.bare_newline,
+            slots: SlotLimits { connections: self.slots, connections_per_client: self.slots },
+            addresses: AddressLog::Full,
+            hostname: "sensor.example.com".into(),
+            limits: sensor_smtp::Limits::default(),
+            timeouts: sensor_smtp::Timeouts::default(),
         }
     }
 }
@@ -89,22 +105,13 @@ impl House {
         let intake = Intake::new(spool.clone(), ids, NodeId::default(), clock, Duration::from_secs(60));
         let certificates = tempfile::tempdir().unwrap();
         let identity = TlsIdentity::self_signed(certificates.path(), "sensor.example.com").unwrap();
-        let slots = SlotLimits { connections: plan.slots, connections_per_client: plan.slots };
-        let door = Door {
-            intake,
-            rules: Rules { clients: ClientRules::parse(plan.clients).unwrap(), ..Rules::default() },
-            slots: Slots::new(slots),
-            interfaces: Interfaces::default(),
-            bare_newline: plan.bare_newline,
-            addresses: AddressLog::Full,
-            connections: AtomicU64::new(0),
-        };
+        let door = Door::new(intake, plan.settings());
         let phase = watch::Sender::new(Phase::Open);
         let tls = TlsAcceptor::from(identity.server_config_for(&plan.certificates));
         let reception = Arc::new(Reception {
             proxies: Networks::parse(plan.proxies).unwrap(),
             xclient: Networks::parse(plan.xclient).unwrap(),
-            xforward: Networks::default(),
+            xforward: Networks::parse(plan.xforward).unwrap(),
             client_certificates: plan.certificates.clone(),
         });
         let (door, starttls, from) = (Arc::new(door), plan.starttls, plan.from.parse().unwrap());
@@ -123,13 +130,18 @@ impl House {
         let (reception, address) = (Arc::clone(&self.reception), self.from);
         let peer = Peer { listener: "relay".into(), reception, address, local };
         let (tls, door) = (Some(self.tls.clone()), Arc::clone(&self.door));
-        let session = session(self.starttls);
+        let session = self.door.session(self.starttls);
         let served = tokio::spawn(serve(server, peer, session, tls, door, self.phase.subscribe()));
         (Client(client), served)
     }
 
     pub(crate) async fn connect(&self) -> (Client<DuplexStream>, JoinHandle<()>) {
         self.connect_through(64 << 10, b"").await
+    }
+
+    /// What EHLO says of a connection's size that begins now.
+    pub(crate) fn advertised(&self) -> Option<std::num::NonZeroU64> {
+        self.door.session(StartTls::Unavailable).size_max
     }
 
     /// All messages of the spool, whole.
@@ -166,8 +178,12 @@ pub(crate) struct Client<S>(pub(crate) S);
 
 impl<S: AsyncRead + AsyncWrite + Unpin> Client<S> {
     pub(crate) async fn say(&mut self, words: impl AsRef<[u8]>) {
-        self.0.write_all(words.as_ref()).await.unwrap();
-        self.0.flush().await.unwrap();
+        self.try_say(words).await.unwrap();
+    }
+
+    pub(crate) async fn try_say(&mut self, words: impl AsRef<[u8]>) -> std::io::Result<()> {
+        self.0.write_all(words.as_ref()).await?;
+        self.0.flush().await
     }
 
     /// The next reply's last line; empty at the end.
@@ -234,7 +250,7 @@ impl Client<DuplexStream> {
 /// What a client shows: its certificate and the key to it.
 pub(crate) type Shown = (CertificateDer<'static>, PrivateKeyDer<'static>);
 
-fn client_config(certificates: &Path, shown: Option<Shown>) -> Arc<rustls::ClientConfig> {
+pub(crate) fn client_config(certificates: &Path, shown: Option<Shown>) -> Arc<rustls::ClientConfig> {
     let mut roots = rustls::RootCertStore::empty();
     roots.add(CertificateDer::from_pem_file(certificates.join("self-signed.crt.pem")).unwrap()).unwrap();
     let provider = Arc::new(rustls::crypto::aws_lc_rs::default_provider());

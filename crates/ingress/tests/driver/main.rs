@@ -3,7 +3,12 @@
 #![expect(clippy::unwrap_used, reason = "a test fails by panicking")]
 
 mod before;
+mod certificates;
+mod changes;
+mod envelope;
+mod gate;
 mod house;
+mod plans;
 
 use std::time::Duration;
 
@@ -257,25 +262,4 @@ async fn where_the_phase_has_no_owner_sessions_end() {
     client.expect("421 ").await;
     client.expect_end().await;
     served.await.unwrap();
-}
-
-/// The longest parameters of a thousand recipients do not fit into the spool: that is said at RCPT, where the
-/// sender sends the others next time, and not when the message is whole, each time anew.
-#[tokio::test(start_paused = true)]
-async fn recipients_that_do_not_fit_are_told_so_before_the_message_comes() {
-    let house = House::new(&Plan { segment: 8 << 20, ..Plan::default() });
-    let (mut client, _) = house.connect().await;
-    client.open().await;
-    let original = format!("rfc822;{}@example.com", "\"".repeat(900));
-    let mut later = 0;
-    for n in 0..999 {
-        client.say(format!("RCPT TO:<r{n}@example.com> ORCPT={original}\r\n")).await;
-        let reply = client.hear().await;
-        later += usize::from(reply.starts_with("452 4.5.3"));
-        assert!(reply.starts_with("250 ") || later > 0, "{reply}");
-    }
-    assert!(later > 0);
-    client.say("BDAT 2 LAST\r\nhi").await;
-    client.expect("250 2.0.0 queued").await;
-    assert_eq!(house.messages().await[0].0.recipients.len(), 1_000 - later);
 }

@@ -1,12 +1,13 @@
 use std::collections::BTreeMap;
 use std::io;
 use std::sync::Mutex;
+use std::sync::atomic::{AtomicU64, Ordering};
 
 use aws_lc_rs::digest;
 use sensor_mail::fixture::envelope;
 use sensor_mail::{MailId, MailIds, NodeId, Sha256};
 use sensor_spool::disk::SimDisk;
-use sensor_spool::{Clock, ReadOnly, Runner, Standing};
+use sensor_spool::{Clock, ReadOnly, Runner, Standing, Summary};
 
 use super::*;
 
@@ -15,6 +16,8 @@ use super::*;
 struct Planted {
     kept: Mutex<BTreeMap<MailId, Vec<u8>>>,
     refuses: Mutex<Option<MailId>>,
+    /// The keeper panics over this one.
+    panics: Mutex<Option<MailId>>,
     store_fails: AtomicU64,
 }
 
@@ -25,6 +28,8 @@ impl Keeper for Planted {
             let source = io::ErrorKind::StorageFull.into();
             return Err(StoreError { doing: "writing mail".into(), source });
         }
+        let panics = *self.panics.lock().unwrap();
+        assert!(group.iter().all(|specimen| panics != Some(specimen.record.envelope.id)), "planted");
         let refuses = *self.refuses.lock().unwrap();
         Ok(group.iter().map(|specimen| self.keep_one(specimen, refuses)).collect())
     }
@@ -76,7 +81,10 @@ impl Ground {
     }
 
     fn start(&self, paused: bool) -> tokio::task::JoinHandle<()> {
-        let options = Options { paused, executor: Executor::Inline, ..Options::default() };
+        self.start_with(Options { paused, executor: Executor::Inline, ..Options::default() })
+    }
+
+    fn start_with(&self, options: Options) -> tokio::task::JoinHandle<()> {
         let keeper = Arc::clone(&self.keeper) as Arc<dyn Keeper>;
         let pipeline = Pipeline::new(self.spool.clone(), keeper, options, Arc::clone(&self.clock));
         tokio::spawn(pipeline.run(self.stop.clone()))
@@ -96,19 +104,26 @@ impl Ground {
 
     /// Until nothing is left to do.
     async fn quiet(&self) {
-        while self.spool.status().in_spool > 0 {
-            tokio::time::sleep(Duration::from_millis(50)).await;
-        }
+        let emptied = tokio::time::timeout(Duration::from_secs(3_600), async {
+            while self.spool.status().in_spool > 0 {
+                tokio::time::sleep(Duration::from_millis(50)).await;
+            }
+        });
+        assert!(emptied.await.is_ok(), "mail stays: {:?}", self.spool.status());
     }
 
     fn standing(&self, id: MailId) -> Option<(Standing, Vec<u8>)> {
+        self.entry(id).map(|(entry, message)| (entry.standing, message))
+    }
+
+    fn entry(&self, id: MailId) -> Option<(Summary<Envelope>, Vec<u8>)> {
         let spool: ReadOnly<Envelope> = ReadOnly::open(Arc::new(self.disk.clone())).unwrap();
         let entry = spool.find(|entry| entry.header.id == id)?;
         let body = spool.body(entry.id).unwrap().unwrap();
         let mut message = vec![0; usize::try_from(body.len()).unwrap()];
         let read = body.read_at(0, &mut message).unwrap();
         assert_eq!(read, message.len());
-        Some((entry.standing, message))
+        Some((entry, message))
     }
 }
 
@@ -135,6 +150,35 @@ async fn a_message_that_fails_three_times_is_set_aside_and_the_others_flow() {
     assert_eq!((status.accepted, status.settled, status.set_aside), (4, 3, 1));
     ground.stop.cancel();
     running.await.unwrap();
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_panic_over_a_message_costs_that_message_only() {
+    for executor in [Executor::Inline, Executor::Threads] {
+        let ground = Ground::new();
+        let mut messages: Vec<Vec<u8>> = (0..9).map(|number| format!("good {number}").into_bytes()).collect();
+        for message in &messages[..4] {
+            ground.accept(message).await;
+        }
+        let bad = ground.accept(b"bad").await;
+        *ground.keeper.panics.lock().unwrap() = Some(bad);
+        for message in &messages[4..] {
+            ground.accept(message).await;
+        }
+        let running = ground.start_with(Options { executor, ..Options::default() });
+        ground.quiet().await;
+        assert_eq!(ground.keeper.kept(), messages);
+        let (aside, message) = ground.entry(bad).unwrap();
+        let Standing::SetAside { reason } = aside.standing else { panic!("{aside:?}") };
+        assert!(!reason.contains("planted"), "a panic may quote the message: {reason}");
+        assert_eq!((aside.attempts, aside.failures, message), (3, 3, b"bad".to_vec()));
+        messages.push(b"after".to_vec());
+        ground.accept(b"after").await;
+        ground.quiet().await;
+        assert_eq!(ground.keeper.kept(), messages);
+        ground.stop.cancel();
+        running.await.unwrap();
+    }
 }
 
 #[tokio::test(start_paused = true)]
@@ -190,4 +234,18 @@ async fn a_paused_pipeline_leaves_mail_in_the_spool() {
     assert_eq!(ground.standing(id), Some((Standing::Waiting, b"waiting".to_vec())));
     ground.stop.cancel();
     running.await.unwrap();
+}
+
+/// Whoever runs the pipeline learns by its end that the spool is gone.
+#[tokio::test(start_paused = true)]
+async fn it_ends_with_its_spool() {
+    for paused in [true, false] {
+        let ground = Ground::new();
+        let running = ground.start(paused);
+        tokio::time::sleep(Duration::from_secs(1)).await;
+        assert!(!running.is_finished());
+        ground.spool.shut_down().await;
+        let ended = tokio::time::timeout(Duration::from_secs(1), running).await;
+        assert!(ended.is_ok(), "paused: {paused}");
+    }
 }

@@ -1,4 +1,4 @@
-use sensor_mail::{Admission, RuleId};
+use sensor_mail::RuleId;
 
 use super::*;
 use crate::decision::Treatment;
@@ -122,7 +122,7 @@ fn the_recipient_rule_reads_as_it_is_written() {
         let treatment = if expected.is_admitted() { Treatment::Scan } else { Treatment::Unscanned };
         assert_eq!(
             rules.at_rcpt(&path),
-            Decision { admission: Admission::Admit, treatment },
+            Decision { treatment, ..Decision::ADMIT },
             "{domains:?} {recipient} with uncovered = accept"
         );
     }

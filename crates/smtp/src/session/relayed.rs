@@ -9,7 +9,7 @@
 //! piece is that client's, judged by what was decided about that client, and needs EHLO. XFORWARD decides
 //! nothing.
 
-use sensor_mail::envelope::XClient;
+use sensor_mail::envelope::{XClient, XForward};
 
 use crate::command::Verb;
 use crate::command::attributes::{ClientAttribute, ForwardAttribute};
@@ -17,7 +17,7 @@ use crate::reply::table;
 use crate::{Event, Reply};
 
 use super::patience::Patience;
-use super::state::State;
+use super::state::{Question, State};
 use super::{Permits, Session};
 
 impl Session {
@@ -31,6 +31,24 @@ impl Session {
     #[must_use]
     pub fn introduced(&self) -> Option<&XClient> {
         self.introduced.as_deref()
+    }
+
+    /// What XFORWARD said of the message that [`Event::Mail`] asks about.
+    #[must_use]
+    pub fn forwarded(&self) -> Option<&XForward> {
+        match &self.state {
+            State::Asked(Question::Sender(transaction)) => transaction.forwarded.as_deref(),
+            State::Asked(
+                Question::Recipient(_) | Question::Data(_) | Question::Chunk(..) | Question::Message,
+            )
+            | State::Connected
+            | State::TurnedAway
+            | State::Idle
+            | State::Open(_)
+            | State::Receiving(_)
+            | State::Securing
+            | State::Closing(_) => None,
+        }
     }
 
     /// What is refused before its arguments are looked at.

@@ -22,12 +22,16 @@ pub struct RealDisk {
 }
 
 impl RealDisk {
-    /// The directory at `root`, made where it is missing.
+    /// The directory at `root`, made where it is missing, with those above it; then their names are durable.
     ///
     /// # Errors
     /// When it cannot be made or opened.
     pub fn new(root: impl Into<PathBuf>) -> io::Result<Self> {
         let root = root.into();
+        let new: Vec<&Path> = root.ancestors().take_while(|dir| is_new(dir)).collect();
+        for dir in new.into_iter().rev() {
+            make_durable(dir)?;
+        }
         make_dir_all(&root)?;
         Self::existing(root)
     }
@@ -82,7 +86,7 @@ impl Disk for RealDisk {
     }
 
     fn sync_dir(&self, dir: &Path) -> io::Result<()> {
-        fs::File::open(self.at(dir))?.sync_all()
+        sync_dir(&self.at(dir))
     }
 
     fn sync_file_system(&self) -> io::Result<()> {
@@ -107,6 +111,38 @@ impl Disk for RealDisk {
 
 fn make_dir_all(dir: &Path) -> io::Result<()> {
     fs::DirBuilder::new().recursive(true).mode(DIRECTORY_MODE).create(dir)
+}
+
+fn sync_dir(dir: &Path) -> io::Result<()> {
+    fs::File::open(dir)?.sync_all()
+}
+
+/// Whether the name of a directory may not be durable: it is missing, or a former life made it and was
+/// killed before anything was in it.
+fn is_new(dir: &Path) -> bool {
+    // The empty path stands for the current directory.
+    !dir.as_os_str().is_empty()
+        && match fs::read_dir(dir) {
+            Ok(mut entries) => entries.next().is_none(),
+            Err(error) => error.kind() == io::ErrorKind::NotFound,
+        }
+}
+
+/// Makes a directory whose parent exists, and its name durable: a loss of power that takes the name takes all
+/// that is in it.
+fn make_durable(dir: &Path) -> io::Result<()> {
+    let made = fs::DirBuilder::new().mode(DIRECTORY_MODE).create(dir);
+    let is_ours = match made {
+        Ok(()) => true,
+        Err(error) if error.kind() == io::ErrorKind::AlreadyExists => false,
+        Err(error) => return Err(error),
+    };
+    let parent = dir.parent().filter(|parent| !parent.as_os_str().is_empty()).unwrap_or(Path::new("."));
+    match sync_dir(parent) {
+        // Somebody else made it for us, where we may not read.
+        Err(error) if !is_ours && error.kind() == io::ErrorKind::PermissionDenied => Ok(()),
+        synced => synced,
+    }
 }
 
 impl File for fs::File {

@@ -10,7 +10,7 @@ use crate::segment::Fate;
 use crate::spool::{EntryId, Position};
 use crate::ticket::Ticket;
 
-use super::{Broken, Change, Effect, Heard, Purpose, RETRY_MILLIS, Refused, Writer};
+use super::{Broken, Change, Effect, Purpose, RETRY_MILLIS, Refused, Writer};
 
 impl Writer {
     /// Adds a frame to the group, going on in a new segment where it does not fit.
@@ -94,6 +94,7 @@ impl Writer {
         for answer in answers {
             self.answer(answer);
         }
+        self.herald.call();
     }
 
     fn apply_one(&mut self, effect: Effect, answers: &mut Vec<Answer>) {
@@ -117,8 +118,9 @@ impl Writer {
         match answer {
             Answer::Accepted { id, sequence, ticket } => {
                 let position = Position { id: EntryId(id), sequence };
-                if let Heard::Withdrawn(reason) = ticket.resolve(Ok(position)) {
-                    self.withdraw(id, reason);
+                match ticket.settle(Ok(position)) {
+                    Ok(waker) => self.herald.remember(waker),
+                    Err(reason) => self.withdraw(id, reason),
                 }
             }
             Answer::Leased { ids, reply } => self.grant(&ids, reply),

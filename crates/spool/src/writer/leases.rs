@@ -120,7 +120,7 @@ impl Writer {
                 reply
             }
             Change::SetAside { tag, reply, .. } => {
-                self.index.set_aside(tag.id, place);
+                self.index.give_up(tag.id, place);
                 reply
             }
             Change::Withdraw { tag, .. } => {

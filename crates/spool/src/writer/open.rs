@@ -7,6 +7,7 @@ use std::sync::Arc;
 
 use crate::disk::{Access, Disk, Space, read_full};
 use crate::error::OpenError;
+use crate::herald::Herald;
 use crate::limits::{Limits, SEGMENT_OCTETS};
 use crate::log::{Extant, Log, Opening, Parts};
 use crate::mailbox::Mailbox;
@@ -27,6 +28,7 @@ pub(crate) fn open(
     disk: &Arc<dyn Disk>,
     options: &Options,
     workshop: Workshop,
+    herald: Herald,
     mailbox: Arc<Mailbox>,
     board: Arc<Board>,
 ) -> Result<(Writer, Recovery), OpenError> {
@@ -81,6 +83,7 @@ pub(crate) fn open(
         leases_are_refused: false,
         broken: None,
         housekeeper: Housekeeper::new(reserve, prepared, space),
+        herald,
         mailbox: Arc::clone(&mailbox),
         board: Arc::clone(&board),
         clock: Arc::clone(&options.clock),

@@ -138,14 +138,13 @@ fn what_is_given_up_while_it_is_written_is_withdrawn() {
     life_with(&disk, &options(), Duration::from_secs(1), async |spool, _| {
         commit_all(&spool, &["first"]).await;
         let mut pending = spool.draft().unwrap().commit(&"slow".to_owned());
-        // The simulated writer waits before it takes what is asked, so nothing is written yet; see
-        // `a_withdrawal_meets_a_failing_disk` for the other order.
-        assert!(timeout(Duration::from_millis(10), &mut pending).await.is_err());
+        // The writer takes it after one second and has it durable after two.
+        assert!(timeout(Duration::from_millis(1_500), &mut pending).await.is_err());
         assert_eq!(pending.withdraw("too slow"), Withdrawal::Withdrawn);
         let next = commit(&spool, "next", b"").await.unwrap();
         assert_eq!(names(&spool.lease(9).await.unwrap()), ["first", "next"]);
         let status = spool.status();
-        assert_eq!(status.accepted, next.sequence);
+        assert_eq!((next.sequence, status.accepted, status.withdrawn), (3, 3, 1));
         check_conservation(&status);
     });
 }
@@ -165,9 +164,11 @@ fn a_commit_that_resolved_cannot_be_withdrawn() {
 fn a_header_has_a_limit() {
     let disk = SimDisk::new(10);
     life(&disk, async |spool, _| {
-        let outcome = commit(&spool, &"h".repeat(5_000), b"").await;
+        // JSON puts two quotes around it.
+        let largest = "h".repeat(spool.header_octets_max() - 2);
+        let outcome = commit(&spool, &format!("{largest}h"), b"").await;
         assert!(matches!(outcome, Err(CommitError::Header(_))), "{outcome:?}");
-        commit(&spool, &"h".repeat(4_000), &noise(4_096)).await.unwrap();
+        commit(&spool, &largest, &noise(4_096)).await.unwrap();
     });
 }
 
@@ -175,11 +176,16 @@ fn a_header_has_a_limit() {
 fn after_the_end_everything_is_refused() {
     let disk = SimDisk::new(11);
     life(&disk, async |spool, _| {
+        assert!(timeout(Duration::from_secs(1), spool.ended()).await.is_err());
         let mut draft = spool.draft().unwrap();
         let pending = spool.draft().unwrap().commit(&"in time".to_owned());
         let other = spool.clone();
         let waiting = tokio::spawn(async move { other.lease(1).await.is_err() });
+        let other = spool.clone();
+        let ended = tokio::spawn(async move { other.ended().await });
         tokio::join!(spool.shut_down(), spool.shut_down());
+        ended.await.unwrap();
+        spool.ended().await;
         assert_eq!(pending.await.unwrap().sequence, 1);
         assert!(waiting.await.unwrap(), "nothing is leased any more");
         assert_eq!(spool.draft().err(), Some(Full::Closed));

@@ -6,6 +6,7 @@ mod damage;
 mod full;
 mod intake;
 mod outcomes;
+mod reader;
 mod trouble;
 
 use std::sync::Arc;

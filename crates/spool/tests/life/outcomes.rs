@@ -29,10 +29,13 @@ fn leases_come_oldest_first_and_end_in_one_group() {
         assert_eq!((status.in_spool, status.settled, status.set_aside, status.leased), (2, 1, 1, 0));
         check_conservation(&status);
     });
-    let standings: Vec<_> = look(&disk).list().map(|entry| entry.unwrap().standing).collect();
+    let entries: Vec<_> = look(&disk).list().map(Result::unwrap).collect();
     let reason = "because".to_owned();
     let deferred = Standing::Deferred { due: 9_000, reason: reason.clone() };
+    let standings: Vec<_> = entries.iter().map(|entry| entry.standing.clone()).collect();
     assert_eq!(standings, [deferred, Standing::SetAside { reason }, Standing::Waiting]);
+    let tries: Vec<_> = entries.iter().map(|entry| (entry.attempts, entry.failures)).collect();
+    assert_eq!(tries, [(1, 1), (1, 1), (0, 0)], "the last try failed as the others did");
 }
 
 #[test]
@@ -137,6 +140,7 @@ fn what_is_set_aside_stays_with_its_octets_while_the_log_moves_on() {
     let entry = view.find(|_| true).unwrap();
     assert_eq!(entry.standing, Standing::SetAside { reason: "it kills its worker".to_owned() });
     assert_eq!((entry.header.as_str(), entry.octets, entry.sequence), ("poison", 9_000, Some(1)));
+    assert_eq!((entry.attempts, entry.failures), (1, 1), "and so does its history");
     let mut read = vec![0; 9_000];
     view.body(entry.id).unwrap().unwrap().read_at(0, &mut read).unwrap();
     assert!(read == body);

@@ -130,7 +130,10 @@ impl Model {
         match outcome {
             Outcome::Settle => known.work = Work::Settled,
             Outcome::Defer { .. } => known.failures += 1,
-            Outcome::SetAside { .. } => known.work = Work::SetAside,
+            Outcome::SetAside { .. } => {
+                known.work = Work::SetAside;
+                known.failures += 1;
+            }
         }
     }
 

@@ -1,0 +1,74 @@
+//! What a client would be answered, and why.
+
+use std::net::IpAddr;
+
+use serde::{Deserialize, Serialize};
+use utoipa::ToSchema;
+
+/// A client, and what it would say.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+pub struct Question {
+    /// The address of the client.
+    #[schema(value_type = String, example = "192.0.2.7")]
+    pub client: IpAddr,
+    /// The address of this host that it connects to; none: a likely one.
+    #[serde(default)]
+    #[schema(value_type = Option<String>)]
+    pub local: Option<IpAddr>,
+    /// The size that it declares, such as `20 MiB`.
+    #[serde(default)]
+    pub size: Option<String>,
+    /// The addresses that it names in RCPT; at most 1,000.
+    #[serde(default)]
+    #[schema(max_items = 1000)]
+    pub recipients: Vec<String>,
+}
+
+impl Question {
+    /// The most recipients of one question: one costs a decision and some hundred octets of the answer.
+    pub const RECIPIENTS_MAX: usize = 1_000;
+}
+
+/// What the sensor would answer, question by question.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+pub struct Explained {
+    /// The address of this host that was assumed or given.
+    #[schema(value_type = String)]
+    pub local: IpAddr,
+    /// The connection, the message, each recipient; it ends where the client would be sent away.
+    pub steps: Vec<Step>,
+}
+
+/// One question at the door.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+pub struct Step {
+    /// What is asked, such as `client 192.0.2.7`.
+    pub question: String,
+    /// What is decided.
+    pub outcome: Outcome,
+    /// The rule that decides, as it is found in the configuration, such as `clients[2]`.
+    pub rule: Option<String>,
+    /// Why: a sentence.
+    pub reason: String,
+    /// The default of the list, and the entry that makes it so.
+    pub default: Option<String>,
+    /// What the client would see.
+    pub reply: String,
+    /// Whether the reply is 4yz instead of 5yz because a narrowing of the rules is still gentle.
+    pub softened: bool,
+}
+
+/// What is decided.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+#[serde(rename_all = "snake_case")]
+pub enum Outcome {
+    /// It may come in.
+    Admitted,
+    /// It may come in and is not looked into.
+    Unscanned,
+    /// It may not.
+    Refused,
+    /// Not now.
+    TryLater,
+}

@@ -1,0 +1,185 @@
+//! Listeners that change on real sockets while the gate is open: addresses, names, certificates.
+
+use std::net::SocketAddr;
+use std::sync::Arc;
+
+use rustls::pki_types::ServerName;
+use sensor_ingress::{ClientCertificates, ListenerPlan, Reception, Security, TlsIdentity};
+use sensor_policy::Networks;
+use tokio_rustls::{TlsAcceptor, TlsConnector};
+
+use crate::certificates::Certificates;
+use crate::gate::{LONG, address_of, connect, gate_of, house, is_refused, loopback, plan, states};
+use crate::house::{Client, Shown, client_config};
+
+#[tokio::test]
+async fn a_change_of_plans_touches_only_what_changes() {
+    let house = house();
+    let ports: Vec<_> = (0..5).map(|_| std::net::TcpListener::bind(loopback(0)).unwrap()).collect();
+    let [same, renamed, moved, new, gone] =
+        [0, 1, 2, 3, 4].map(|index: usize| ports[index].local_addr().unwrap());
+    drop(ports);
+    let gate = gate_of(
+        &house,
+        vec![plan("same", same), plan("before", renamed), plan("moved", moved), plan("gone", gone)],
+    );
+    gate.enable().await.unwrap();
+    let mut clients = Vec::new();
+    for address in [same, renamed, moved, gone] {
+        let mut client = connect(address).await;
+        client.open().await;
+        clients.push(client);
+    }
+    let plans = || vec![plan("same", same), plan("after", renamed), plan("moved", new)];
+    // Not as long as one address is taken: then nothing changes.
+    let taken = std::net::TcpListener::bind(new).unwrap();
+    let faults = gate.replace(plans(), LONG).await.unwrap_err();
+    assert!(faults[0].to_string().starts_with(&format!("listener moved: cannot listen on {new}")));
+    assert!(gate.status().is_open && gate.status().fault.is_some());
+    for address in [same, renamed, moved, gone] {
+        connect(address).await.expect("220 ").await;
+    }
+    drop(taken);
+    gate.replace(plans(), LONG).await.unwrap();
+    for address in [same, renamed, new] {
+        connect(address).await.expect("220 ").await;
+    }
+    for address in [moved, gone] {
+        assert!(is_refused(address).await, "{address}");
+    }
+    assert_eq!(
+        states(&gate).iter().map(|(name, _)| name.as_str()).collect::<Vec<_>>(),
+        ["same", "after", "moved"]
+    );
+    // Sessions of a listener that is there under its name go on; those of the others end what they are at.
+    for (client, goes_on) in clients.iter_mut().zip([true, false, true, false]) {
+        client.say("BDAT 2 LAST\r\nhi").await;
+        client.expect("250 2.0.0 queued").await;
+        if goes_on {
+            client.ask("NOOP", "250 ").await;
+        } else {
+            client.expect("421 4.3.2").await;
+        }
+    }
+    // While it is closed, plans are only remembered.
+    gate.disable(LONG).await;
+    gate.replace(vec![plan("moved", gone)], LONG).await.unwrap();
+    assert!(is_refused(gone).await);
+    gate.enable().await.unwrap();
+    connect(gone).await.expect("220 ").await;
+    assert!(is_refused(new).await);
+}
+
+/// [::]:25 and 127.0.0.1:25 cannot be had at a time: the one is closed for the other, and comes back where
+/// that was in vain.
+#[tokio::test]
+async fn an_address_that_our_own_socket_is_in_the_way_of_can_be_had() {
+    let house = house();
+    let gate = gate_of(&house, vec![plan("relay", ([0, 0, 0, 0], 0))]);
+    gate.enable().await.unwrap();
+    let port = address_of(&gate, "relay").port();
+    let taken = std::net::TcpListener::bind(loopback(0)).unwrap();
+    let narrower = plan("relay", loopback(port));
+    let impossible = plan("other", taken.local_addr().unwrap());
+    gate.replace(vec![narrower.clone(), impossible], LONG).await.unwrap_err();
+    connect(([127, 0, 0, 2], port).into()).await.expect("220 ").await;
+    gate.replace(vec![narrower], LONG).await.unwrap();
+    connect(loopback(port)).await.expect("220 ").await;
+    assert!(is_refused(([127, 0, 0, 2], port).into()).await);
+}
+
+#[tokio::test]
+async fn a_renewed_certificate_is_shown_to_who_comes_next_by_the_same_socket() {
+    let house = house();
+    let folder = tempfile::tempdir().unwrap();
+    let made = |name: &str| TlsIdentity::self_signed(&folder.path().join(name), "sensor.example.com");
+    let (identity, fresh) = (made("old").unwrap(), made("new").unwrap());
+    let fingerprints = [identity.fingerprint(), fresh.fingerprint()];
+    let tls = Some(TlsAcceptor::from(identity.server_config()));
+    let secured = ListenerPlan { security: Security::Required, tls, ..plan("relay", loopback(0)) };
+    let gate = gate_of(&house, vec![secured]);
+    gate.enable().await.unwrap();
+    let address = address_of(&gate, "relay");
+    let mut begun = connect(address).await;
+    begun.expect("220 ").await;
+    begun.ask("EHLO client.example.com", "250 ").await;
+    shake_hands(address, &folder.path().join("old")).await.unwrap();
+    assert!(identity.renew(&fresh) && !identity.renew(&fresh));
+    assert_eq!(identity.fingerprint(), fingerprints[1]);
+    assert!(identity.not_after().is_some());
+    shake_hands(address, &folder.path().join("new")).await.unwrap();
+    shake_hands(address, &folder.path().join("old")).await.unwrap_err();
+    // Nobody was sent away for it.
+    begun.ask("NOOP", "250 ").await;
+}
+
+/// Whom a listener believes, and whom it asks for a certificate, is as in the plan for who comes next. The
+/// socket is the same one: a client that waits in it is not sent away.
+#[tokio::test]
+async fn another_reception_holds_for_who_comes_next_by_the_same_socket() {
+    let house = house();
+    let gate = gate_of(&house, vec![plan("relay", loopback(0))]);
+    gate.enable().await.unwrap();
+    let address = address_of(&gate, "relay");
+    let mut before = connect(address).await;
+    before.expect("220 ").await;
+    let believes = Reception { xclient: Networks::parse(&["127.0.0.1"]).unwrap(), ..Reception::default() };
+    let proxied = Reception { proxies: Networks::parse(&["127.0.0.1"]).unwrap(), ..Reception::default() };
+    for (reception, words, reply) in [
+        (believes, "", "220 "),
+        (proxied, "PROXY TCP4 127.0.0.9 127.0.0.1 4321 25\r\n", "550 5.7.0"),
+        (Reception::default(), "", "550 5.7.0"),
+    ] {
+        let plan = ListenerPlan { reception: Arc::new(reception), ..plan("relay", loopback(0)) };
+        gate.replace(vec![plan], LONG).await.unwrap();
+        assert_eq!(address_of(&gate, "relay"), address);
+        let mut client = connect(address).await;
+        client.say(words).await;
+        client.expect("220 ").await;
+        client.ask("XCLIENT ADDR=127.0.0.8", reply).await;
+        before.ask("XCLIENT ADDR=127.0.0.8", "550 5.7.0").await;
+    }
+}
+
+/// A renewed certificate is shown also where clients are asked for theirs, and theirs are asked for still.
+#[tokio::test]
+async fn a_renewed_certificate_is_shown_where_clients_show_theirs() {
+    let house = house();
+    let folder = tempfile::tempdir().unwrap();
+    let made = |name: &str| TlsIdentity::self_signed(&folder.path().join(name), "sensor.example.com");
+    let (identity, fresh) = (made("old").unwrap(), made("new").unwrap());
+    let certificates = Certificates::new();
+    let required = ClientCertificates::Require(certificates.authority());
+    let tls = Some(TlsAcceptor::from(identity.server_config_for(&required)));
+    let reception = Arc::new(Reception { client_certificates: required, ..Reception::default() });
+    let security = Security::Implicit;
+    let gate = gate_of(&house, vec![ListenerPlan { security, tls, reception, ..plan("relay", loopback(0)) }]);
+    gate.enable().await.unwrap();
+    let address = address_of(&gate, "relay");
+    let greeted = async |name: &str, shown: Option<Shown>| {
+        let stream = connect(address).await.0;
+        let connector = TlsConnector::from(client_config(&folder.path().join(name), shown));
+        let server = ServerName::try_from("sensor.example.com").unwrap();
+        let Ok(stream) = connector.connect(server, stream).await else { return false };
+        Client(stream).hear().await.starts_with("220 ")
+    };
+    assert!(greeted("old", Some(certificates.good())).await);
+    assert!(!greeted("new", Some(certificates.good())).await);
+    assert!(identity.renew(&fresh));
+    assert!(greeted("new", Some(certificates.good())).await);
+    assert!(!greeted("old", Some(certificates.good())).await);
+    for shown in [None, Some(certificates.foreign())] {
+        assert!(!greeted("new", shown).await);
+    }
+}
+
+/// Trusts the certificate in `folder`, and no other.
+async fn shake_hands(address: SocketAddr, folder: &std::path::Path) -> std::io::Result<()> {
+    let mut client = connect(address).await;
+    client.expect("220 ").await;
+    client.ask("EHLO client.example.com", "250 ").await;
+    client.ask("STARTTLS", "220 ").await;
+    let connector = TlsConnector::from(client_config(folder, None));
+    let name = ServerName::try_from("sensor.example.com").unwrap();
+    connector.connect(name, client.0).await.map(drop)
+}
