@@ -11,7 +11,7 @@ use sensor_pipeline::{Executor, Pipeline};
 use sensor_spool::{Clock, RealDisk, Runner, Spool};
 use tokio_rustls::TlsAcceptor;
 
-use crate::config::Config;
+use crate::config::{Config, ListenerConfig};
 
 /// A sensor that is ready to take mail.
 pub(crate) struct Node {
@@ -35,7 +35,8 @@ pub(crate) fn assemble(config: &Config) -> anyhow::Result<Node> {
     let ids = MailIds::new(config.node, salt()?);
     let intake = Intake::new(spool.clone(), ids, config.node, clock, config.spool.commit_deadline);
     let door = Arc::new(Door::new(intake, door_settings(config)));
-    let gate = Gate::new(Arc::clone(&door), listener_plans(config, identity.as_ref()), Vec::new())?;
+    let plans = listener_plans(config, identity.as_ref())?;
+    let gate = Gate::new(Arc::clone(&door), plans, Vec::new())?;
     Ok(Node { door, gate, pipeline, spool, identity })
 }
 
@@ -83,7 +84,7 @@ fn pipeline_options(config: &Config) -> sensor_pipeline::Options {
 
 /// The certificate to show; none where no listener speaks TLS.
 pub(crate) fn identity(config: &Config) -> anyhow::Result<Option<TlsIdentity>> {
-    let speaks_tls = |listener: &crate::config::ListenerConfig| listener.security != Security::None;
+    let speaks_tls = |listener: &ListenerConfig| listener.security != Security::None;
     if !config.smtp.listeners.iter().any(speaks_tls) {
         return Ok(None);
     }
@@ -95,14 +96,24 @@ pub(crate) fn identity(config: &Config) -> anyhow::Result<Option<TlsIdentity>> {
 }
 
 /// What of the configuration the gate is held to.
-pub(crate) fn listener_plans(config: &Config, identity: Option<&TlsIdentity>) -> Vec<ListenerPlan> {
-    let plan = |listener: &crate::config::ListenerConfig| ListenerPlan {
+pub(crate) fn listener_plans(
+    config: &Config,
+    identity: Option<&TlsIdentity>,
+) -> anyhow::Result<Vec<ListenerPlan>> {
+    config.smtp.listeners.iter().map(|listener| listener_plan(listener, identity)).collect()
+}
+
+fn listener_plan(listener: &ListenerConfig, identity: Option<&TlsIdentity>) -> anyhow::Result<ListenerPlan> {
+    let cannot = || format!("listener {}: client certificates cannot be judged", listener.name);
+    let reception = Arc::new(listener.reception().with_context(cannot)?);
+    let config_of = |identity: &TlsIdentity| identity.server_config_for(&reception.client_certificates);
+    Ok(ListenerPlan {
         name: listener.name.as_str().into(),
         address: listener.address,
         security: listener.security,
-        tls: identity.map(|identity| TlsAcceptor::from(identity.server_config())),
-    };
-    config.smtp.listeners.iter().map(plan).collect()
+        tls: identity.map(config_of).map(TlsAcceptor::from),
+        reception,
+    })
 }
 
 fn salt() -> anyhow::Result<u64> {

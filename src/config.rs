@@ -5,6 +5,7 @@
 //! all.
 
 mod control;
+mod listener;
 mod load;
 mod smtp;
 
@@ -18,8 +19,9 @@ use sensor_settings::{Form, Key, Reader, Reload, Shown, Table};
 
 use crate::log;
 pub(crate) use control::Control;
+pub(crate) use listener::ListenerConfig;
 pub(crate) use load::{Loaded, load};
-pub(crate) use smtp::{ListenerConfig, Smtp, advertised};
+pub(crate) use smtp::{Smtp, advertised};
 
 /// Everything that can be configured.
 #[derive(Debug)]

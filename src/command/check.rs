@@ -22,6 +22,12 @@ pub(crate) fn check(place: &Place) -> anyhow::Result<ExitCode> {
         eprintln!("smtp.tls: {error}");
         return Ok(ExitCode::from(CONFIG_FAULTS));
     }
+    for listener in &loaded.config.smtp.listeners {
+        if let Err(error) = listener.reception() {
+            eprintln!("listener {}: client_ca: {error}", listener.name);
+            return Ok(ExitCode::from(CONFIG_FAULTS));
+        }
+    }
     notes(&loaded.config);
     for record in loaded.shown.iter().filter(|record| record.origin.is_run_time()) {
         println!("note: {} is set at run time, in {}", record.path, record.origin);
@@ -47,6 +53,15 @@ fn notes(config: &Config) {
             "note: behind a proxy, NAT or load balancer every client seems to be the gateway: \
              then list the clients in smtp.clients"
         );
+    }
+    for listener in config.smtp.listeners.iter().filter(|listener| !listener.proxies.is_empty()) {
+        if rules.client_default() == ClientDefault::OwnSubnets {
+            println!(
+                "note: listener {} is behind a proxy, where only clients of this host's own subnets are taken \
+                 while smtp.clients and smtp.destination_domains are empty: list the clients in smtp.clients",
+                listener.name
+            );
+        }
     }
     if !rules.enabled {
         println!("note: smtp.enabled is false: nothing listens");

@@ -1,16 +1,14 @@
 //! `[smtp]`: the rules of the door, the listeners, the limits.
 
-use std::collections::hash_map::Entry;
-use std::collections::{HashMap, HashSet};
-use std::net::SocketAddr;
 use std::num::{NonZeroU32, NonZeroU64};
 use std::path::PathBuf;
 
-use sensor_ingress::{BareNewline, CertificateFiles, Security, SlotLimits};
+use sensor_ingress::{BareNewline, CertificateFiles, SlotLimits};
 use sensor_policy::{ClientRules, DomainRules, EntryFault, Rules, SizeLimit, Uncovered};
 use sensor_settings::{Form, ItemFault, Key, Reload, Table};
 use sensor_smtp::{Limits, Timeouts};
 
+use super::listener::{ListenerConfig, SECURITY, listeners};
 use super::{duration, size};
 
 #[derive(Debug)]
@@ -22,13 +20,6 @@ pub(crate) struct Smtp {
     pub(crate) slots: SlotLimits,
     pub(crate) limits: Limits,
     pub(crate) timeouts: Timeouts,
-}
-
-#[derive(Clone, Debug)]
-pub(crate) struct ListenerConfig {
-    pub(crate) name: String,
-    pub(crate) address: SocketAddr,
-    pub(crate) security: Security,
 }
 
 impl Smtp {
@@ -72,7 +63,7 @@ impl Smtp {
     }
 }
 
-fn item_faults(faults: Vec<EntryFault>) -> Vec<ItemFault> {
+pub(super) fn item_faults(faults: Vec<EntryFault>) -> Vec<ItemFault> {
     faults.into_iter().map(|fault| ItemFault { index: fault.index, message: fault.to_string() }).collect()
 }
 
@@ -107,13 +98,10 @@ const BARE_NEWLINE: Key = Key::new(
     Reload::Live,
 );
 
-const SECURITY: &[(&str, Security)] =
-    &[("none", Security::None), ("opportunistic", Security::Opportunistic), ("required", Security::Required)];
-
 const TLS_SECURITY: Key = Key::new(
     "security",
-    "Whether STARTTLS is offered (opportunistic), needed before any mail (required) or neither (none),\n\
-     on listeners that do not say it themselves.",
+    "Whether STARTTLS is offered (opportunistic), needed before any mail (required) or neither (none), or\n\
+     a connection is TLS from its first octet (implicit), on listeners that do not say it themselves.",
     Reload::Live,
 )
 .at_run_time();
@@ -142,77 +130,6 @@ const CERTIFICATE: Key = Key::new(
     Reload::Live,
 );
 const CERTIFICATE_KEY: Key = Key::new("key", "The certificate's private key, PEM.", Reload::Live);
-
-fn listeners(smtp: &Table<'_>, security: Security) -> Vec<ListenerConfig> {
-    let mut seen = Seen::default();
-    let mut listeners = smtp.tables("listener", "An address that mail servers connect to.", |table| {
-        let listener = listener(table, security);
-        if table.is_present() {
-            seen.check(table, &listener);
-        }
-        Some(listener)
-    });
-    if listeners.is_empty() {
-        listeners.push(ListenerConfig {
-            name: "default".to_owned(),
-            address: DEFAULT_ADDRESS.parse().expect("an address and a port"),
-            security,
-        });
-    }
-    listeners
-}
-
-/// What listeners must not share. A default that stands in for a faulty value is not one of them.
-#[derive(Default)]
-struct Seen {
-    names: HashSet<String>,
-    /// With the listener's name in words.
-    addresses: HashMap<SocketAddr, String>,
-}
-
-impl Seen {
-    fn check(&mut self, table: &Table<'_>, listener: &ListenerConfig) {
-        let ListenerConfig { name, address, .. } = listener;
-        let is_named = table.is_sound(LISTENER_NAME.name);
-        if is_named && !self.names.insert(name.clone()) {
-            table.fault_at(LISTENER_NAME.name, "another listener has this name");
-        }
-        // Port 0 is a free one, another for each.
-        if !table.is_sound(ADDRESS.name) || address.port() == 0 {
-            return;
-        }
-        match self.addresses.entry(*address) {
-            Entry::Occupied(other) => {
-                table.fault_at(ADDRESS.name, format!("{} has this address", other.get()));
-            }
-            Entry::Vacant(free) => {
-                free.insert(if is_named { format!("listener {name}") } else { "another listener".into() });
-            }
-        }
-    }
-}
-
-const DEFAULT_ADDRESS: &str = "127.0.0.1:2525";
-
-fn listener(table: &Table<'_>, security: Security) -> ListenerConfig {
-    ListenerConfig {
-        name: table.read(LISTENER_NAME, &Form::text("a name"), "default"),
-        address: table.read(ADDRESS, &Form::socket_address(), DEFAULT_ADDRESS),
-        security: table.optional(LISTENER_SECURITY, &Form::words(SECURITY)).unwrap_or(security),
-    }
-}
-
-const LISTENER_NAME: Key = Key::new("name", "What the listener is called in logs and records.", Reload::Live);
-const ADDRESS: Key = Key::new(
-    "address",
-    "Where it listens; [::]:25 takes IPv4 and IPv6. Port 0: a free one, shown at the start.",
-    Reload::Live,
-);
-const LISTENER_SECURITY: Key = Key::new(
-    "security",
-    "What smtp.tls.security is for this listener alone. Not set: the same.",
-    Reload::Live,
-);
 
 fn slot_limits(table: &Table<'_>) -> SlotLimits {
     SlotLimits {

@@ -74,7 +74,7 @@ impl Sensor {
     /// Has the listeners as `config` wants them, and opens them if it does: all of it, or nothing is changed.
     fn open(&self, config: &Config, identity: Option<&TlsIdentity>) -> Result<(), String> {
         let runtime = Handle::current();
-        let plans = listener_plans(config, identity);
+        let plans = listener_plans(config, identity).map_err(|error| format!("{error:#}"))?;
         runtime
             .block_on(self.gate.replace(plans, config.drain_deadline))
             .map_err(|errors| told_all(&errors))?;

@@ -129,6 +129,7 @@ fn security(security: Security) -> &'static str {
         Security::None => "none",
         Security::Opportunistic => "opportunistic",
         Security::Required => "required",
+        Security::Implicit => "implicit",
     }
 }
 

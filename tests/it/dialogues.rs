@@ -3,6 +3,7 @@
 //! Left out are those that need simulated time or a storage that fails on demand; `crates/smtp` plays all.
 
 use std::collections::BTreeMap;
+use std::fmt::Display;
 use std::fs;
 use std::io::{BufRead, BufReader, Read, Write};
 use std::net::{Shutdown, SocketAddr, TcpStream};
@@ -57,7 +58,16 @@ fn play_all(through: Through, least: usize) {
 /// The configuration that sets a dialogue's scene; none when only a simulation can.
 fn configuration(dialogue: &Dialogue, through: Through) -> Option<String> {
     let Scene {
-        config, implicit_tls, refuses_bare_newlines, client, sender, recipients, start, message, ..
+        config,
+        permits,
+        refuses_bare_newlines,
+        client,
+        addresses,
+        sender,
+        recipients,
+        start,
+        message,
+        ..
     } = &dialogue.scene;
     let admitted = [client, sender, start, message].iter().all(|answer| **answer == Admission::Admit);
     let timeless = !dialogue.acts.iter().any(|act| matches!(act, Act::Wait(_) | Act::ShutDown));
@@ -65,21 +75,29 @@ fn configuration(dialogue: &Dialogue, through: Through) -> Option<String> {
     let speaks_of_tls =
         |act: &Act| matches!(act, Act::Client(octets) if octets.windows(8).any(|word| word == b"STARTTLS"));
     let starts_tls = config.starttls != StartTls::Unavailable || dialogue.acts.iter().any(speaks_of_tls);
-    if !admitted || !timeless || !greeted || *implicit_tls || (starts_tls && through == Through::Tls) {
+    if !admitted || !timeless || !greeted || (starts_tls && through == Through::Tls) {
         return None;
     }
-    let domains = domain_rules(recipients)?;
+    let domains = entries("destination_domains", recipients)?;
+    let mut clients = entries("clients", addresses)?;
+    if permits.xclient && clients.is_empty() {
+        // Whoever is spoken for need not be near.
+        clients = ["0.0.0.0/0", "::/0"].map(str::to_owned).to_vec();
+    }
+    let listed = |permitted: bool| if permitted { "[\"127.0.0.1\"]" } else { "[]" };
     let security = match (through, config.starttls) {
         (Through::Tcp, StartTls::Unavailable) => "none",
         (Through::Tls, _) | (Through::Tcp, StartTls::Offered) => "opportunistic",
         (Through::Tcp, StartTls::Required) => "required",
+        (Through::Tcp, StartTls::Implicit) => "implicit",
     };
     let size = config.size_max.map_or("unlimited".to_owned(), |size| size.to_string());
     let limits = &config.limits;
     Some(format!(
         "hostname = \"{}\"\n[smtp]\nmessage_size_limit = \"{size}\"\nbare_newline = \"{}\"\n\
-         destination_domains = {domains:?}\n[smtp.limits]\nrecipients = {}\ncommands = {}\nmessages = {}\n\
-         errors = {}\ndrain_size = \"{}\"\n[[smtp.listener]]\naddress = \"127.0.0.1:0\"\nsecurity = \"{security}\"\n",
+         destination_domains = {domains:?}\nclients = {clients:?}\n[smtp.limits]\nrecipients = {}\ncommands = {}\nmessages = {}\n\
+         errors = {}\ndrain_size = \"{}\"\n[[smtp.listener]]\naddress = \"127.0.0.1:0\"\nsecurity = \"{security}\"\n\
+         xclient = {}\nxforward = {}\n",
         config.hostname,
         if *refuses_bare_newlines { "reject" } else { "keep" },
         limits.recipients_max,
@@ -87,23 +105,27 @@ fn configuration(dialogue: &Dialogue, through: Through) -> Option<String> {
         limits.messages_max.map_or(0, u32::from),
         limits.errors_max,
         limits.drain_octets_max,
+        listed(permits.xclient),
+        listed(permits.xforward),
     ))
     .filter(|_| limits.commands_max >= 10 && limits.errors_max > 0)
 }
 
-/// Entries that refuse these domains by the rules that the dialogue expects.
-fn domain_rules(recipients: &[(String, Admission)]) -> Option<Vec<String>> {
+/// Entries that refuse these domains or addresses by the rules that the dialogue expects.
+fn entries(list: &str, answers: &[(impl Display, Admission)]) -> Option<Vec<String>> {
     let mut entries = Vec::new();
-    for (domain, admission) in recipients {
-        let Admission::Refuse(Refusal::RecipientDomain(rule)) = admission else { return None };
-        let number: usize =
-            rule.as_str().strip_prefix("destination_domains[")?.strip_suffix(']')?.parse().ok()?;
+    for (entry, admission) in answers {
+        let Admission::Refuse(Refusal::RecipientDomain(rule) | Refusal::Client(rule)) = admission else {
+            return None;
+        };
+        let number = rule.as_str().strip_prefix(list)?.strip_prefix('[')?.strip_suffix(']')?;
+        let number: usize = number.parse().ok()?;
         // Entries before it that no dialogue speaks of.
         while entries.len() + 1 < number {
             entries.push(format!("!filler{}.invalid", entries.len()));
         }
         (entries.len() + 1 == number).then_some(())?;
-        entries.push(format!("!{domain}"));
+        entries.push(format!("!{entry}"));
     }
     Some(entries)
 }
@@ -129,6 +151,9 @@ impl Stage {
         if through == Through::Tls {
             player.start_tls();
             acts = &acts[1..];
+        }
+        if dialogue.scene.config.starttls == StartTls::Implicit {
+            player.handshake();
         }
         for act in acts {
             player.act(act);
@@ -161,7 +186,9 @@ fn kept(home: &Home, id: &str) -> Kept {
         transfer: origin.transfer,
         protocol: origin.protocol,
         line_endings: envelope.line_endings,
+        forwarded: origin.xforward.clone(),
     };
+    let introduced = origin.xclient.as_deref().map(|introduction| &introduction.said);
     let mail = Mail {
         path: envelope.reverse_path.clone(),
         size: None,
@@ -169,7 +196,7 @@ fn kept(home: &Home, id: &str) -> Kept {
         smtputf8: false,
         parameters: envelope.mail_parameters.clone(),
     };
-    Kept { account: account(&mail, &envelope.recipients, &end), octets: fs::read(path).unwrap() }
+    Kept { account: account(&mail, &envelope.recipients, &end, introduced), octets: fs::read(path).unwrap() }
 }
 
 trait ReadWrite: Read + Write {}

@@ -14,6 +14,7 @@ mod clients;
 mod dialogues;
 mod door;
 mod harness;
+mod listeners;
 mod operate;
 mod round_robin;
 mod simulation;

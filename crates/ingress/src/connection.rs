@@ -11,9 +11,12 @@
 //! message durable nothing is read, and no read buffer is held unless there is input in it already.
 
 mod account;
+mod background;
 mod channel;
 mod handshake;
+mod identity;
 mod input;
+mod opening;
 
 use std::io;
 use std::net::{IpAddr, SocketAddr};
@@ -21,7 +24,7 @@ use std::pin::Pin;
 use std::sync::Arc;
 use std::time::Duration;
 
-use sensor_mail::envelope::{Origin, Recipient, SmtpOrigin};
+use sensor_mail::envelope::Recipient;
 use sensor_mail::{Admission, Refusal};
 use sensor_policy::{Decision, Treatment};
 use sensor_smtp::{CloseReason, EndOfMessage, Event, Mail, Reply, Session, SessionConfig, Step};
@@ -32,8 +35,10 @@ use tokio_rustls::TlsAcceptor;
 
 use crate::door::{Door, Live, Phase};
 use crate::intake::{NotAccepted, Transaction};
+use crate::reception::Reception;
 use crate::slots::Slot;
 use channel::Channel;
+use identity::Relation;
 use input::Input;
 
 /// How long a client may take to read our replies.
@@ -50,6 +55,8 @@ const FAR: Duration = Duration::from_secs(3600);
 pub struct Peer {
     /// The listener's name.
     pub listener: Arc<str>,
+    /// How the listener receives those who connect.
+    pub reception: Arc<Reception>,
     /// The client's address.
     pub address: SocketAddr,
     /// Our own address on this connection.
@@ -86,6 +93,7 @@ where
         transaction: None,
         number: door.next_connection(),
         peer,
+        relation: None,
         tls,
         door,
         phase,
@@ -105,7 +113,9 @@ struct Connection<S> {
     session: Session,
     timer: Pin<Box<Sleep>>,
     transaction: Option<Box<Admitted>>,
+    /// With the address of the client that is spoken for, where somebody may speak for others.
     peer: Peer,
+    relation: Option<Box<Relation>>,
     number: u64,
     tls: Option<TlsAcceptor>,
     door: Arc<Door>,
@@ -124,7 +134,12 @@ struct Admitted {
 
 impl<S: AsyncRead + AsyncWrite + Unpin> Connection<S> {
     async fn drive(&mut self) -> io::Result<CloseReason> {
-        self.greet();
+        if self.something_comes_first() {
+            // Boxed, as the end of a message is: other connections have no room for it.
+            Box::pin(self.open()).await?;
+        } else {
+            self.greet();
+        }
         loop {
             self.follow_phase();
             let received = self.session.receive(self.input.unread(), Instant::now().into_std());
@@ -145,24 +160,28 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Connection<S> {
 
     /// Greets or turns away. Whoever spoke already does not speak SMTP: looked for without a delay.
     fn greet(&mut self) {
-        let admission = match self.door.take_slot(self.peer.client()) {
+        let admission = self.admission();
+        if admission != Admission::Admit {
+            self.log_turned_away(&admission);
+        } else if !self.input.unread().is_empty() || self.input.has_arrived(&mut self.channel) {
+            self.log_early_talker();
+            return self.session.early_talker();
+        }
+        self.session.permit(self.permits());
+        self.session.greet(&admission);
+    }
+
+    /// Whether the client may come in, with a slot for it.
+    fn admission(&mut self) -> Admission {
+        // What it held as somebody else, or as nobody, is not counted twice.
+        self.slot = None;
+        match self.door.take_slot(self.peer.client()) {
             Ok(slot) => {
                 self.slot = Some(slot);
                 self.admission_of_client()
             }
             Err(refusal) => Admission::TryLater(refusal),
-        };
-        if admission != Admission::Admit {
-            self.log_turned_away(&admission);
-        } else if self.input.has_arrived(&mut self.channel) {
-            self.log_early_talker();
-            return self.session.early_talker();
         }
-        self.session.greet(&admission);
-    }
-
-    fn admission_of_client(&self) -> Admission {
-        self.door.at_connect(self.peer.client(), self.peer.local.ip())
     }
 
     /// Where nobody is left who could say that the sensor goes down, it does.
@@ -182,6 +201,7 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Connection<S> {
             // Boxed, as the handshake is: else every idle connection has the room that it takes.
             Event::EndOfMessage(end) => return Box::pin(self.end_of_message(end)).await,
             Event::Reset => self.abandon("the client began anew"),
+            Event::Introduced => self.introduced(),
             Event::StartTls => {
                 self.abandon("the client began anew");
                 Box::pin(self.start_tls()).await?;
@@ -193,9 +213,10 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Connection<S> {
 
     fn mail(&mut self, mail: Mail) {
         let live = self.door.live();
-        let admission = match self.door.at_mail(&live, mail.size) {
+        let admission = match self.admission_of_mail(&live, mail.size) {
             Admission::Admit => match self.door.intake.open(mail.path.clone(), mail.parameters) {
-                Ok(message) => {
+                Ok(mut message) => {
+                    message.set_aside(self.background_octets_max());
                     self.transaction = Some(Box::new(Admitted { message, live }));
                     Admission::Admit
                 }
@@ -259,7 +280,7 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Connection<S> {
             self.session.answer(reply);
             return Ok(());
         }
-        let reply = match self.door.intake.accept(message, self.origin(&end), line_endings).await {
+        let reply = match self.door.intake.accept(message, self.origin(end), line_endings).await {
             Ok(accepted) => {
                 self.log_accepted(&accepted, &people);
                 Reply::queued(accepted.id)
@@ -276,19 +297,6 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Connection<S> {
         };
         self.session.answer(reply);
         Ok(())
-    }
-
-    fn origin(&self, end: &EndOfMessage) -> Origin {
-        Origin::Smtp(SmtpOrigin {
-            listener: (&*self.peer.listener).into(),
-            connection: self.number,
-            client: self.peer.client(),
-            port: self.peer.address.port(),
-            helo: self.session.hello().map(Into::into),
-            protocol: end.protocol,
-            tls: self.session.tls().cloned(),
-            transfer: end.transfer,
-        })
     }
 
     fn open_transaction(&mut self) -> &mut Transaction {

@@ -6,7 +6,7 @@
 //!                        v
 //!   connection --> [ Live: rules, limits, sizes ] one value, swapped whole; read without a lock
 //!                        |
-//!                        +--> at_connect  at_mail  at_rcpt --> counted --> Admission
+//!                        +--> would_connect  at_mail  at_rcpt --> counted --> Admission
 //! ```
 //!
 //! What a change means to who is inside already: limits and times of a session, and the size that EHLO
@@ -160,8 +160,10 @@ impl Door {
         self.slots.take(client, limits).inspect_err(|refusal| self.count(refusal))
     }
 
-    pub(crate) fn at_connect(&self, client: IpAddr, local: IpAddr) -> Admission {
-        self.counted(self.would_connect(client, local))
+    /// A slot for a connection whose client is not known yet.
+    pub(crate) fn take_unknown_slot(&self) -> Result<Slot, Refusal> {
+        let limits = self.live.load().slots();
+        self.slots.take_unknown(limits).inspect_err(|refusal| self.count(refusal))
     }
 
     pub(crate) fn at_mail(&self, live: &Live, declared: Option<u64>) -> Admission {
@@ -208,7 +210,8 @@ impl Door {
         self.connections.fetch_add(1, Ordering::Relaxed) + 1
     }
 
-    fn counted(&self, decision: Decision) -> Admission {
+    /// Counts a decision that is carried out.
+    pub(crate) fn counted(&self, decision: Decision) -> Admission {
         self.counters.count(&decision);
         decision.admission
     }

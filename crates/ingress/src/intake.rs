@@ -158,6 +158,11 @@ impl Transaction {
         Ok(())
     }
 
+    /// Leaves so much room in the stored header for what else is known of who sends.
+    pub(crate) fn set_aside(&mut self, octets: usize) {
+        self.room = self.room.saturating_sub(octets);
+    }
+
     /// Recipients so far.
     #[must_use]
     pub fn recipients(&self) -> &[Recipient] {
@@ -203,7 +208,7 @@ fn stored_parameters_octets_max(parameters: &[Parameter]) -> usize {
 }
 
 /// JSON: at worst each octet is escaped by a second one, for no command has control characters.
-fn stored_text_octets_max(text: &str) -> usize {
+pub(crate) fn stored_text_octets_max(text: &str) -> usize {
     2 * text.len()
 }
 

@@ -13,6 +13,7 @@
 //! sender and not the memory; an idle connection holds no buffer; every wait has a limit.
 
 mod buffers;
+mod client_certificates;
 mod connection;
 mod counters;
 mod door;
@@ -21,10 +22,13 @@ mod intake;
 mod interfaces;
 mod listener;
 mod log;
+mod proxy;
+mod reception;
 mod slots;
 mod tls;
 
 pub use buffers::READ_OCTETS;
+pub use client_certificates::{Authority, ClientCertificates};
 pub use connection::{Peer, serve};
 pub use counters::RuleCount;
 pub use door::{BareNewline, Door, Grace, Live, Phase, Settings};
@@ -33,5 +37,6 @@ pub use intake::{Accepted, Intake, NotAccepted, Transaction};
 pub use interfaces::{Interfaces, read as read_interfaces};
 pub use listener::{BindError, ListenerPlan, Security};
 pub use log::AddressLog;
+pub use reception::Reception;
 pub use slots::{Slot, SlotLimits, Slots};
 pub use tls::{CertificateFiles, TlsError, TlsIdentity};

@@ -9,6 +9,8 @@ use socket2::{Domain, Protocol, Socket, Type};
 use tokio::net::TcpListener;
 use tokio_rustls::TlsAcceptor;
 
+use crate::reception::Reception;
+
 /// Connections that may wait to be accepted. The kernel holds them; each costs some hundred octets there.
 pub(crate) const BACKLOG: u16 = 4096;
 
@@ -21,6 +23,8 @@ pub enum Security {
     Opportunistic,
     /// Before any mail.
     Required,
+    /// From the first octet (RFC 8314 section 3.3).
+    Implicit,
 }
 
 impl Security {
@@ -31,6 +35,7 @@ impl Security {
             Self::None => StartTls::Unavailable,
             Self::Opportunistic => StartTls::Offered,
             Self::Required => StartTls::Required,
+            Self::Implicit => StartTls::Implicit,
         }
     }
 }
@@ -46,6 +51,8 @@ pub struct ListenerPlan {
     pub security: Security,
     /// Needed wherever it does.
     pub tls: Option<TlsAcceptor>,
+    /// How it receives those who connect.
+    pub reception: Arc<Reception>,
 }
 
 /// Why a listener cannot be had.

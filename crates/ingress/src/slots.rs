@@ -34,7 +34,8 @@ struct Taken {
 #[derive(Debug)]
 pub struct Slot {
     slots: Arc<Slots>,
-    client: IpAddr,
+    /// None while nobody knows whose it is.
+    client: Option<IpAddr>,
 }
 
 impl Slots {
@@ -61,7 +62,20 @@ impl Slots {
         }
         *of_client += 1;
         taken.all += 1;
-        Ok(Slot { slots: Arc::clone(self), client })
+        Ok(Slot { slots: Arc::clone(self), client: Some(client) })
+    }
+
+    /// A slot for a connection whose client is not known yet: it counts among all, and for nobody.
+    ///
+    /// # Errors
+    /// The limit that is reached, in the words of a refusal.
+    pub fn take_unknown(self: &Arc<Self>, limits: SlotLimits) -> Result<Slot, Refusal> {
+        let mut taken = self.taken.lock().unwrap_or_else(PoisonError::into_inner);
+        if taken.all >= limits.connections {
+            return Err(Refusal::Connections { limit: limits.connections });
+        }
+        taken.all += 1;
+        Ok(Slot { slots: Arc::clone(self), client: None })
     }
 
     /// Connections that are open now.
@@ -75,10 +89,11 @@ impl Drop for Slot {
     fn drop(&mut self) {
         let mut taken = self.slots.taken.lock().unwrap_or_else(PoisonError::into_inner);
         taken.all -= 1;
-        let of_client = taken.by_client.get_mut(&self.client).expect("a slot is counted until it is dropped");
+        let Some(client) = self.client else { return };
+        let of_client = taken.by_client.get_mut(&client).expect("a slot is counted until it is dropped");
         *of_client -= 1;
         if *of_client == 0 {
-            taken.by_client.remove(&self.client);
+            taken.by_client.remove(&client);
         }
     }
 }

@@ -18,6 +18,8 @@ use rustls::pki_types::{CertificateDer, PrivateKeyDer};
 use rustls::server::{ClientHello, ResolvesServerCert};
 use rustls::sign::CertifiedKey;
 
+use crate::client_certificates::{ClientCertificates, provider};
+
 /// Where a certificate and its key are, in PEM.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct CertificateFiles {
@@ -151,6 +153,17 @@ impl TlsIdentity {
     #[must_use]
     pub fn not_after(&self) -> Option<Timestamp> {
         self.shown.0.load().not_after
+    }
+
+    /// The same for a listener that asks clients for their certificate.
+    #[must_use]
+    pub fn server_config_for(&self, clients: &ClientCertificates) -> Arc<ServerConfig> {
+        let config = ServerConfig::builder_with_provider(provider())
+            .with_safe_default_protocol_versions()
+            .expect("the suites of the provider are for these versions")
+            .with_client_cert_verifier(clients.verifier())
+            .with_cert_resolver(Arc::clone(&self.config.cert_resolver));
+        Arc::new(config)
     }
 
     /// What a TLS acceptor needs.

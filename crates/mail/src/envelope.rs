@@ -12,6 +12,10 @@ use serde::{Deserialize, Deserializer, Serialize, Serializer, de};
 
 use crate::{ForwardPath, MailId, NodeId, ReversePath};
 
+mod peer;
+
+pub use peer::{ClientCertificate, Endpoint, Introduction, Source, XClient, XForward};
+
 /// One accepted message's account of itself.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Envelope {
@@ -67,10 +71,20 @@ pub struct SmtpOrigin {
     pub listener: Box<str>,
     /// Numbers the connection since the sensor started; the same in the log.
     pub connection: u64,
-    /// The client's address; an IPv4-mapped IPv6 address is shown as IPv4.
+    /// The client's address; an IPv4-mapped IPv6 address is shown as IPv4. Where a proxy or a filter that is
+    /// trusted to speaks for another, that one's.
     pub client: IpAddr,
-    /// The client's port.
+    /// The client's port; 0 where XCLIENT gave an address without one.
     pub port: u16,
+    /// Who said by the PROXY protocol who the client is.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub proxy: Option<Endpoint>,
+    /// What was said of the client by XCLIENT, and by whom.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub xclient: Option<Box<Introduction>>,
+    /// What the client said by XFORWARD of where it had this message from.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub xforward: Option<Box<XForward>>,
     /// The name in HELO or EHLO, unverified.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub helo: Option<Box<str>>,
@@ -97,7 +111,7 @@ pub enum Protocol {
 }
 
 /// A TLS session's parameters, in the names of the IANA registries.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Tls {
     /// `TLSv1.2` or `TLSv1.3`.
     pub version: Box<str>,
@@ -106,6 +120,9 @@ pub struct Tls {
     /// The server name that the client asked for.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub server_name: Option<Box<str>>,
+    /// The client's certificate, where the listener asks for it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub client: Option<ClientCertificate>,
 }
 
 /// The command that carried the message.

@@ -1,4 +1,4 @@
-//! Command lines as types (RFC 5321 section 4.1.1, RFC 3030, RFC 3207).
+//! Command lines as types (RFC 5321 section 4.1.1, RFC 3030, RFC 3207, Postfix XCLIENT and XFORWARD).
 //!
 //! A line is split into verb and arguments first, so that the session can refuse a verb where it stands
 //! before anything of its arguments is looked at. What does not follow the grammar becomes the reply that
@@ -9,8 +9,11 @@ use sensor_mail::envelope::{Parameter, Provenance, Recipient};
 use crate::reply::table;
 use crate::{BodyType, Mail, Reply};
 
+pub(crate) mod attributes;
 mod parameters;
 mod path;
+
+use attributes::{ClientAttribute, ForwardAttribute};
 
 /// The longest name in HELO or EHLO, in octets (RFC 5321 section 4.5.3.1.2).
 const HELLO_OCTETS_MAX: usize = 255;
@@ -30,6 +33,8 @@ pub(crate) enum Verb {
     Help,
     Quit,
     StartTls,
+    XClient,
+    XForward,
     /// Known and not done here: EXPN, ETRN, AUTH and the verbs that RFC 5321 appendix F retired.
     NotImplemented,
     Unknown,
@@ -50,6 +55,8 @@ pub(crate) enum Command {
     Help,
     Quit,
     StartTls,
+    XClient(Vec<ClientAttribute>),
+    XForward(Vec<ForwardAttribute>),
 }
 
 /// The arguments of BDAT.
@@ -59,7 +66,7 @@ pub(crate) struct Chunk {
     pub(crate) last: bool,
 }
 
-const VERBS: [(&str, Verb); 20] = [
+const VERBS: [(&str, Verb); 22] = [
     ("HELO", Verb::Helo),
     ("EHLO", Verb::Ehlo),
     ("MAIL", Verb::Mail),
@@ -72,6 +79,8 @@ const VERBS: [(&str, Verb); 20] = [
     ("HELP", Verb::Help),
     ("QUIT", Verb::Quit),
     ("STARTTLS", Verb::StartTls),
+    ("XCLIENT", Verb::XClient),
+    ("XFORWARD", Verb::XForward),
     ("EXPN", Verb::NotImplemented),
     ("ETRN", Verb::NotImplemented),
     ("AUTH", Verb::NotImplemented),
@@ -114,6 +123,8 @@ impl Verb {
             Self::Help => Ok(Command::Help),
             Self::Quit => alone(Command::Quit, arguments),
             Self::StartTls => alone(Command::StartTls, arguments),
+            Self::XClient => attributes::of_client(arguments).map(Command::XClient),
+            Self::XForward => attributes::forwarded(arguments).map(Command::XForward),
             Self::NotImplemented => Err(table::NOT_IMPLEMENTED),
             Self::Unknown => Err(table::UNKNOWN_COMMAND),
         }

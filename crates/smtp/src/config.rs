@@ -11,8 +11,7 @@ pub struct SessionConfig {
     /// What SIZE advertises, in octets; `None` is shown as 0, unlimited (RFC 1870 section 4). The session
     /// only advertises it: the driver decides at MAIL and while the body arrives.
     pub size_max: Option<NonZeroU64>,
-    /// Whether STARTTLS is offered. Where the channel is TLS from its first octet, `tls_established` is
-    /// called before the greeting and this matters no more.
+    /// Whether and when there is TLS.
     pub starttls: StartTls,
     /// How much a client may ask for.
     pub limits: Limits,
@@ -26,7 +25,7 @@ impl SessionConfig {
     }
 }
 
-/// Whether TLS can be started (RFC 3207).
+/// Whether TLS can be started (RFC 3207), or is there already (RFC 8314).
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum StartTls {
     /// There is no TLS: STARTTLS is 502.
@@ -35,6 +34,9 @@ pub enum StartTls {
     Offered,
     /// Before TLS everything but NOOP, EHLO, STARTTLS and QUIT is 530 (RFC 3207 section 4).
     Required,
+    /// The channel is TLS from its first octet (RFC 8314 section 3.3): `tls_established` is called before
+    /// the greeting.
+    Implicit,
 }
 
 /// How much one client may ask for. Each limit says what one unit costs.
@@ -89,7 +91,7 @@ pub struct Timeouts {
     pub body_piece: Duration,
     /// How long a body may be slower than [`Limits::body_octets_per_second_min`].
     pub body_grace: Duration,
-    /// From the reply to STARTTLS to the end of the handshake.
+    /// From the reply to STARTTLS to the end of the handshake; and all that has to come before a greeting.
     pub handshake: Duration,
     /// How long a client that was refused in the greeting may stay.
     pub turned_away: Duration,

@@ -6,6 +6,7 @@
 
 use std::time::Duration;
 
+mod account;
 mod driver;
 mod escape;
 pub mod fuzz;
@@ -13,7 +14,7 @@ mod parse;
 mod run;
 mod scene;
 
-pub use driver::account;
+pub use account::account;
 #[cfg(test)]
 pub(crate) use driver::some_instant;
 pub use run::Cuts;

@@ -3,7 +3,7 @@
 use std::ops::Range;
 
 use sensor_mail::ReversePath;
-use sensor_mail::envelope::{LineEndings, Parameter, Protocol, Recipient, Transfer};
+use sensor_mail::envelope::{LineEndings, Parameter, Protocol, Recipient, Transfer, XForward};
 
 /// What one call of [`receive`](crate::Session::receive) came to.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -30,7 +30,7 @@ pub enum Step {
 }
 
 /// What happened. Events marked *question* block the session until
-/// [`answer`](crate::Session::answer) or [`admit`](crate::Session::admit).
+/// [`answer`](crate::Session::answer) or [`admit`](crate::Session::admit), unless they say otherwise.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Event {
     /// *Question.* MAIL: a transaction begins if it is admitted.
@@ -48,6 +48,10 @@ pub enum Event {
     EndOfMessage(EndOfMessage),
     /// The open transaction is given up (RSET, HELO, EHLO, a broken BDAT): drop what was gathered.
     Reset,
+    /// *Question.* XCLIENT: the client speaks for another one, as [`introduced`](crate::Session::introduced)
+    /// tells. Decide about that one as about any client that connects and call
+    /// [`greet`](crate::Session::greet): the session begins anew. No transaction is open.
+    Introduced,
     /// Transmit what waits, do the TLS handshake and call
     /// [`tls_established`](crate::Session::tls_established). An open transaction is given up.
     StartTls,
@@ -98,7 +102,7 @@ pub enum BodyStart {
 }
 
 /// The facts about a whole message.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub struct EndOfMessage {
     /// The command that carried it.
     pub transfer: Transfer,
@@ -107,6 +111,8 @@ pub struct EndOfMessage {
     /// What is odd about its line ends. Nothing is where the client declared BODY=BINARYMIME: such a body
     /// has no lines (RFC 3030 section 3).
     pub line_endings: LineEndings,
+    /// What XFORWARD said of this message.
+    pub forwarded: Option<Box<XForward>>,
 }
 
 /// Why a session closes.

@@ -27,4 +27,4 @@ pub use config::{Limits, SessionConfig, StartTls, Timeouts};
 pub use event::{BodyStart, BodyType, CloseReason, EndOfMessage, Event, Mail, Received, Step};
 pub use lines::LINE_OCTETS_MAX;
 pub use reply::Reply;
-pub use session::{Session, TRANSMIT_OCTETS_MAX, UNREAD_OCTETS_MAX};
+pub use session::{Permits, Session, TRANSMIT_OCTETS_MAX, UNREAD_OCTETS_MAX};

@@ -19,15 +19,17 @@ use std::sync::Arc;
 use std::time::Instant;
 
 use sensor_mail::Admission;
-use sensor_mail::envelope::Tls;
+use sensor_mail::envelope::{Tls, XClient, XForward};
 
 use crate::lines::LineReader;
 use crate::reply::table;
-use crate::{CloseReason, Event, Received, Reply, SessionConfig, Step};
+use crate::{CloseReason, Event, Received, Reply, SessionConfig, StartTls, Step};
 
 mod body;
 mod commands;
+mod extensions;
 mod patience;
+mod relayed;
 mod state;
 mod transmit;
 
@@ -49,12 +51,25 @@ pub struct Session {
     state: State,
     hello: Option<Hello>,
     tls: Option<Box<Tls>>,
+    permits: Permits,
+    introduced: Option<Box<XClient>>,
+    /// For the next transaction.
+    forwarded: Option<Box<XForward>>,
     lines: LineReader,
     transmit: Transmit,
     tally: Tally,
     /// Waiting for commands; a body has its own.
     patience: Patience,
     shut_down: Option<Reply>,
+}
+
+/// What a client is trusted with.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Permits {
+    /// To say by XCLIENT that it speaks for another client. Others get 550 5.7.0.
+    pub xclient: bool,
+    /// To say by XFORWARD where it had a message from. Others get 550 5.7.0.
+    pub xforward: bool,
 }
 
 /// What HELO or EHLO said.
@@ -82,6 +97,9 @@ impl Session {
             state: State::Connected,
             hello: None,
             tls: None,
+            permits: Permits::default(),
+            introduced: None,
+            forwarded: None,
             lines: LineReader::default(),
             transmit: Transmit::default(),
             tally: Tally::default(),
@@ -94,12 +112,17 @@ impl Session {
     /// close. Does nothing where the session is closing already.
     ///
     /// # Panics
-    /// When the session was greeted before.
+    /// When the session was greeted before, XCLIENT aside; and when there is no TLS where it is implicit.
     pub fn greet(&mut self, admission: &Admission) {
         if self.is_closing() {
             return;
         }
         assert!(matches!(self.state, State::Connected), "a client is greeted once, not in {:?}", self.state);
+        assert!(
+            !self.is_tls_implicit() || self.tls.is_some(),
+            "nothing is said in clear where TLS is implicit"
+        );
+        self.patience = Patience::default();
         match Reply::to_client(admission) {
             None => {
                 self.state = State::Idle;
@@ -227,7 +250,12 @@ impl Session {
     fn deny(&mut self, reply: Reply) {
         let Some(question) = self.take_question() else { return };
         self.state = match question {
-            Question::Sender(_) | Question::Data(_) | Question::Message => State::Idle,
+            Question::Sender(transaction) => {
+                // A transaction that never was takes nothing with it.
+                self.forwarded = transaction.forwarded;
+                State::Idle
+            }
+            Question::Data(_) | Question::Message => State::Idle,
             Question::Recipient(transaction) => State::Open(transaction),
             Question::Chunk(_, chunk) => return self.swallow(chunk.octets, reply),
         };
@@ -300,6 +328,7 @@ impl Session {
             | State::Receiving(_)) => panic!("no TLS is established in {other:?}"),
         }
         self.hello = None;
+        self.forwarded = None;
         self.tls = Some(Box::new(tls));
         self.patience = Patience::default();
     }
@@ -327,34 +356,6 @@ impl Session {
         self.close(CloseReason::PeerGone);
     }
 
-    /// When to call [`handle_timeout`](Self::handle_timeout), unless something happens first. `None` while
-    /// the client waits for us.
-    #[must_use]
-    pub fn poll_timeout(&self) -> Option<Instant> {
-        let SessionConfig { limits, timeouts, .. } = &*self.config;
-        match &self.state {
-            State::Connected | State::Asked(_) | State::Closing(_) => None,
-            State::TurnedAway => self.patience.deadline(timeouts.turned_away, timeouts.turned_away),
-            State::Idle | State::Open(_) => self.patience.deadline(timeouts.command, timeouts.commands),
-            State::Receiving(body) => body.deadline(limits, timeouts),
-            State::Securing => self.patience.deadline(timeouts.handshake, timeouts.handshake),
-        }
-    }
-
-    /// Ends the session with 421 4.4.2 if its time is up; without a word where a handshake is. Call
-    /// `receive` afterwards.
-    pub fn handle_timeout(&mut self, now: Instant) {
-        if self.poll_timeout().is_none_or(|deadline| now < deadline) {
-            return;
-        }
-        if matches!(self.state, State::Securing) {
-            self.transmit = Transmit::default();
-            self.close(CloseReason::TimedOut);
-        } else {
-            self.close_with(&table::TIMED_OUT, CloseReason::TimedOut);
-        }
-    }
-
     /// How many octets of memory the session's buffers take: 0 while it is idle.
     #[must_use]
     pub fn buffer_octets(&self) -> usize {
@@ -365,6 +366,12 @@ impl Session {
     #[must_use]
     pub fn hello(&self) -> Option<&str> {
         self.hello.as_ref().map(|hello| &*hello.name)
+    }
+
+    /// Whether the channel is TLS from its first octet.
+    #[must_use]
+    pub fn is_tls_implicit(&self) -> bool {
+        self.config.starttls == StartTls::Implicit
     }
 
     /// The TLS session.

@@ -99,7 +99,8 @@ impl Node {
         let (client, server) = tokio::io::duplex(256 << 10);
         let address = if chance.one_in(10) { "192.0.2.66:4000" } else { "10.0.0.1:4000" };
         let local: SocketAddr = "10.0.0.2:25".parse().unwrap();
-        let peer = Peer { listener: "sim".into(), address: address.parse().unwrap(), local };
+        let reception = Arc::default();
+        let peer = Peer { listener: "sim".into(), reception, address: address.parse().unwrap(), local };
         let (session, door) = (self.door.session(StartTls::Unavailable), Arc::clone(&self.door));
         self.sessions.spawn(serve(server, peer, session, None, door, self.phase.subscribe()));
         client

@@ -5,10 +5,12 @@
 //! escaped in both formats, and never as they are.
 
 use std::io;
+use std::net::SocketAddr;
 
 use sensor_mail::envelope::Recipient;
 use sensor_mail::{Admission, ReversePath};
 use sensor_smtp::{CloseReason, Reply};
+use tokio::io::{AsyncRead, AsyncWrite};
 use tracing::Level;
 
 use super::Connection;
@@ -21,7 +23,7 @@ pub(super) struct People {
     to: String,
 }
 
-impl<S> Connection<S> {
+impl<S: AsyncRead + AsyncWrite + Unpin> Connection<S> {
     pub(super) fn people(&self, from: &ReversePath, to: &[Recipient]) -> People {
         if !tracing::enabled!(Level::INFO) {
             return People::default();
@@ -89,6 +91,23 @@ impl<S> Connection<S> {
                 tracing::debug!(conn, %client, %error, "connection lost");
             }
         }
+    }
+
+    /// An operator has to act: what the listener lists as a proxy is none, or does not speak PROXY.
+    pub(super) fn log_no_header(&self, error: &io::Error) {
+        let (conn, proxy, listener) = (self.number, self.peer.client(), &*self.peer.listener);
+        tracing::warn!(conn, listener, %proxy, %error, "connection of a proxy refused");
+    }
+
+    pub(super) fn log_behind_proxy(&self) {
+        let (conn, client) = (self.number, self.peer.client());
+        let proxy = self.proxy().map(tracing::field::display);
+        tracing::debug!(conn, %client, proxy, "PROXY header taken");
+    }
+
+    pub(super) fn log_introduced(&self, by: SocketAddr) {
+        let (conn, client) = (self.number, self.peer.client());
+        tracing::debug!(conn, %client, by = %by.ip().to_canonical(), "client introduced by XCLIENT");
     }
 
     pub(super) fn log_handshake_failed(&self, error: &io::Error) {

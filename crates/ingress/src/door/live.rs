@@ -89,6 +89,7 @@ struct Sessions {
     unavailable: Arc<SessionConfig>,
     offered: Arc<SessionConfig>,
     required: Arc<SessionConfig>,
+    implicit: Arc<SessionConfig>,
 }
 
 impl Sessions {
@@ -98,6 +99,7 @@ impl Sessions {
             unavailable: of(StartTls::Unavailable),
             offered: of(StartTls::Offered),
             required: of(StartTls::Required),
+            implicit: of(StartTls::Implicit),
         }
     }
 
@@ -106,6 +108,7 @@ impl Sessions {
             StartTls::Unavailable => &self.unavailable,
             StartTls::Offered => &self.offered,
             StartTls::Required => &self.required,
+            StartTls::Implicit => &self.implicit,
         }
     }
 

@@ -86,7 +86,8 @@ impl Post {
         let plan = self.plan.load();
         // A client that is gone already is nobody's problem.
         let Ok(local) = bound.local(&stream) else { return };
-        let peer = Peer { listener: Arc::clone(&plan.name), address, local };
+        let (listener, reception) = (Arc::clone(&plan.name), Arc::clone(&plan.reception));
+        let peer = Peer { listener, reception, address, local };
         let (session, door) = (self.door.session(plan.security.starttls()), Arc::clone(&self.door));
         let opening = self.opening.load();
         let served = serve(stream, peer, session, plan.tls.clone(), door, opening.phase.subscribe());

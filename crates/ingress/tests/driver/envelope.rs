@@ -2,11 +2,15 @@
 
 use std::net::{IpAddr, Ipv6Addr};
 
+use sensor_ingress::ClientCertificates;
 use sensor_mail::envelope::{
-    LineEndings, Origin, Parameter, Protocol, Provenance, Recipient, SmtpOrigin, Tls, Transfer,
+    ClientCertificate, LineEndings, Origin, Parameter, Protocol, Provenance, Recipient, SmtpOrigin, Tls,
+    Transfer,
 };
 use sensor_mail::{ForwardPath, Mailbox, Refusal, ReversePath};
+use sensor_smtp::StartTls;
 
+use super::certificates::{Certificates, stranger};
 use super::house::{House, Plan};
 
 /// Segments whose headers have 4 KiB, 8 KiB, 32 KiB and 1 MiB.
@@ -63,6 +67,65 @@ async fn what_was_taken_at_rcpt_is_stored() {
     }
 }
 
+/// Who speaks for others at length leaves less room to recipients, and is told so at RCPT like anybody.
+#[tokio::test]
+async fn what_is_known_of_the_other_side_is_stored_too() {
+    let (long, certificates) = ("\"".repeat(255), Certificates::new());
+    for segment in [64 << 10, 128 << 10, 8 << 20] {
+        let house = House::new(&Plan {
+            segment,
+            starttls: StartTls::Implicit,
+            proxies: &["10.0.0.1"],
+            xclient: &["10.0.0.9"],
+            xforward: &["10.0.0.9"],
+            certificates: ClientCertificates::Request(certificates.authority()),
+            ..Plan::default()
+        });
+        let header = b"PROXY TCP4 10.0.0.9 10.0.0.2 65535 25\r\n";
+        let (client, _) = house.connect_through(64 << 10, header).await;
+        let shown = Some(stranger(&"\"\u{1b}".repeat(200)));
+        let mut client = client.try_shake_hands(&house, shown).await.unwrap();
+        client.expect("220 ").await;
+        let introduced = format!("XCLIENT NAME={long} HELO={long} LOGIN={long} PORT=65535");
+        client
+            .ask(
+                &format!(
+                    "{introduced} DESTADDR=IPV6:{0} ADDR=10.0.0.8 DESTPORT=65535",
+                    "ffff:".repeat(7) + "ffff"
+                ),
+                "220 ",
+            )
+            .await;
+        client.ask("EHLO client.example.com", "250 ").await;
+        let forwarded = format!("XFORWARD NAME={long} ADDR={long} HELO={long} IDENT={long} PORT=65535");
+        client.ask(&format!("{forwarded} SOURCE=REMOTE PROTO={}", &long[..64]), "250 ").await;
+        client.ask("MAIL FROM:<ada@example.com>", "250 2.1.0").await;
+        let mut taken = 0;
+        for n in 0..1_000 {
+            client.say(format!("RCPT TO:<r{n}@example.com>\r\n")).await;
+            let reply = client.hear().await;
+            taken += usize::from(reply.starts_with("250 "));
+            assert!(reply.starts_with("250 ") || reply.starts_with("452 4.5.3"), "{reply}");
+        }
+        match segment >> 10 {
+            64 => {
+                assert_eq!(taken, 0, "all of this together is too much for the smallest segments");
+                continue;
+            }
+            128 => assert!((1..1_000).contains(&taken), "{taken}"),
+            _ => assert_eq!(taken, 1_000),
+        }
+        client.say("BDAT 2 LAST\r\nhi").await;
+        client.expect("250 2.0.0 queued").await;
+        let (envelope, _) = house.messages().await.remove(0);
+        let Origin::Smtp(origin) = envelope.origin;
+        assert!(origin.proxy.is_some() && origin.xclient.is_some() && origin.xforward.is_some());
+        let client = origin.tls.unwrap().client.unwrap();
+        let ClientCertificate::Unverified { subject, .. } = client else { panic!("{client:?}") };
+        assert!(subject.contains('"') && !subject.contains(char::is_control), "{subject}");
+    }
+}
+
 fn mailbox(octets: usize) -> Mailbox {
     Mailbox::parse(&format!("\"{}\"@example.com", "\\\"".repeat(octets / 2))).unwrap()
 }
@@ -83,12 +146,16 @@ fn origin(awkward: &str) -> Origin {
         connection: u64::MAX,
         client: IpAddr::V6(Ipv6Addr::from([0xff; 16])),
         port: u16::MAX,
+        proxy: None,
+        xclient: None,
+        xforward: None,
         helo: Some(awkward.into()),
         protocol: Protocol::Utf8smtps,
         tls: Some(Tls {
             version: "TLSv1.3".into(),
             cipher: "TLS_ECDHE_ECDSA_WITH_CHACHA20_POLY1305_SHA256".into(),
             server_name: Some("s".repeat(253).into()),
+            client: None,
         }),
         transfer: Transfer::Data,
     })

@@ -16,7 +16,8 @@ use crate::house::{Client, House, Plan};
 pub(crate) const LONG: Duration = Duration::from_secs(60);
 
 pub(crate) fn plan(name: &str, address: impl Into<SocketAddr>) -> ListenerPlan {
-    ListenerPlan { name: name.into(), address: address.into(), security: Security::None, tls: None }
+    let (name, address, reception) = (name.into(), address.into(), Arc::default());
+    ListenerPlan { name, address, security: Security::None, tls: None, reception }
 }
 
 pub(crate) fn loopback(port: u16) -> SocketAddr {

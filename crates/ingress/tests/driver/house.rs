@@ -6,12 +6,14 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use rustls::pki_types::pem::PemObject;
-use rustls::pki_types::{CertificateDer, ServerName};
+use rustls::pki_types::{CertificateDer, PrivateKeyDer, ServerName};
+use rustls::sign::{CertifiedKey, SingleCertAndKey};
 use sensor_ingress::{
-    AddressLog, BareNewline, Door, Intake, Peer, Phase, Settings, SlotLimits, TlsIdentity, serve,
+    AddressLog, BareNewline, ClientCertificates, Door, Intake, Peer, Phase, Reception, Settings, SlotLimits,
+    TlsIdentity, serve,
 };
 use sensor_mail::{Envelope, MailIds, NodeId};
-use sensor_policy::{ClientRules, Rules};
+use sensor_policy::{ClientRules, Networks, Rules};
 use sensor_smtp::{SessionConfig, StartTls};
 use sensor_spool::disk::SimDisk;
 use sensor_spool::{Options, Runner, Spool};
@@ -32,12 +34,32 @@ pub(crate) struct Plan {
     pub(crate) bare_newline: BareNewline,
     /// Octets of a segment of the spool.
     pub(crate) segment: u32,
+    pub(crate) starttls: StartTls,
+    /// Where clients come from, before anybody speaks for another.
+    pub(crate) from: &'static str,
+    pub(crate) proxies: &'static [&'static str],
+    pub(crate) xclient: &'static [&'static str],
+    pub(crate) xforward: &'static [&'static str],
+    pub(crate) certificates: ClientCertificates,
 }
 
 impl Default for Plan {
     fn default() -> Self {
         let (pace, bare_newline) = (Duration::from_millis(1), BareNewline::Keep);
-        Self { clients: &["10.0.0.0/8"], slots: 100, pace, reserve: 0, bare_newline, segment: 256 << 10 }
+        Self {
+            clients: &["10.0.0.0/8"],
+            slots: 100,
+            pace,
+            reserve: 0,
+            bare_newline,
+            segment: 256 << 10,
+            starttls: StartTls::Offered,
+            from: "10.0.0.1:4000",
+            proxies: &[],
+            xclient: &[],
+            xforward: &[],
+            certificates: ClientCertificates::Ignore,
+        }
     }
 }
 
@@ -62,6 +84,9 @@ pub(crate) struct House {
     pub(crate) phase: watch::Sender<Phase>,
     certificates: tempfile::TempDir,
     tls: TlsAcceptor,
+    starttls: StartTls,
+    from: SocketAddr,
+    reception: Arc<Reception>,
 }
 
 impl House {
@@ -82,8 +107,15 @@ impl House {
         let identity = TlsIdentity::self_signed(certificates.path(), "sensor.example.com").unwrap();
         let door = Door::new(intake, plan.settings());
         let phase = watch::Sender::new(Phase::Open);
-        let tls = TlsAcceptor::from(identity.server_config());
-        Self { door: Arc::new(door), spool, phase, certificates, tls }
+        let tls = TlsAcceptor::from(identity.server_config_for(&plan.certificates));
+        let reception = Arc::new(Reception {
+            proxies: Networks::parse(plan.proxies).unwrap(),
+            xclient: Networks::parse(plan.xclient).unwrap(),
+            xforward: Networks::parse(plan.xforward).unwrap(),
+            client_certificates: plan.certificates.clone(),
+        });
+        let (door, starttls, from) = (Arc::new(door), plan.starttls, plan.from.parse().unwrap());
+        Self { door, spool, phase, certificates, tls, starttls, from, reception }
     }
 
     /// A client that has said `first` before it is looked at; `octets` may be on their way.
@@ -95,16 +127,11 @@ impl House {
         let (mut client, server) = tokio::io::duplex(octets);
         client.write_all(first).await.unwrap();
         let local: SocketAddr = "10.0.0.2:25".parse().unwrap();
-        let peer = Peer { listener: "relay".into(), address: "10.0.0.1:4000".parse().unwrap(), local };
+        let (reception, address) = (Arc::clone(&self.reception), self.from);
+        let peer = Peer { listener: "relay".into(), reception, address, local };
         let (tls, door) = (Some(self.tls.clone()), Arc::clone(&self.door));
-        let served = tokio::spawn(serve(
-            server,
-            peer,
-            self.door.session(StartTls::Offered),
-            tls,
-            door,
-            self.phase.subscribe(),
-        ));
+        let session = self.door.session(self.starttls);
+        let served = tokio::spawn(serve(server, peer, session, tls, door, self.phase.subscribe()));
         (Client(client), served)
     }
 
@@ -136,11 +163,11 @@ impl House {
     }
 }
 
-pub(crate) fn session() -> Arc<SessionConfig> {
+pub(crate) fn session(starttls: StartTls) -> Arc<SessionConfig> {
     Arc::new(SessionConfig {
         hostname: "sensor.example.com".into(),
         size_max: None,
-        starttls: StartTls::Offered,
+        starttls,
         limits: sensor_smtp::Limits::default(),
         timeouts: sensor_smtp::Timeouts::default(),
     })
@@ -204,18 +231,42 @@ impl Client<DuplexStream> {
     /// After `220 ready`.
     pub(crate) async fn shake_hands(self, house: &House) -> Client<TlsStream<DuplexStream>> {
         let name = ServerName::try_from("sensor.example.com").unwrap();
-        let connector = TlsConnector::from(client_config(house.certificates.path()));
+        let connector = TlsConnector::from(client_config(house.certificates.path(), None));
         Client(connector.connect(name, self.0).await.unwrap())
+    }
+
+    /// The same, showing a certificate if there is one. With TLS 1.3 a server's refusal comes later.
+    pub(crate) async fn try_shake_hands(
+        self,
+        house: &House,
+        shown: Option<Shown>,
+    ) -> std::io::Result<Client<TlsStream<DuplexStream>>> {
+        let name = ServerName::try_from("sensor.example.com").unwrap();
+        let connector = TlsConnector::from(client_config(house.certificates.path(), shown));
+        connector.connect(name, self.0).await.map(Client)
     }
 }
 
-pub(crate) fn client_config(certificates: &Path) -> Arc<rustls::ClientConfig> {
+/// What a client shows: its certificate and the key to it.
+pub(crate) type Shown = (CertificateDer<'static>, PrivateKeyDer<'static>);
+
+pub(crate) fn client_config(certificates: &Path, shown: Option<Shown>) -> Arc<rustls::ClientConfig> {
     let mut roots = rustls::RootCertStore::empty();
     roots.add(CertificateDer::from_pem_file(certificates.join("self-signed.crt.pem")).unwrap()).unwrap();
     let provider = Arc::new(rustls::crypto::aws_lc_rs::default_provider());
+    let keys = provider.key_provider;
     let builder = rustls::ClientConfig::builder_with_provider(provider);
     let builder = builder.with_safe_default_protocol_versions().unwrap();
-    Arc::new(builder.with_root_certificates(roots).with_no_client_auth())
+    let builder = builder.with_root_certificates(roots);
+    Arc::new(match shown {
+        None => builder.with_no_client_auth(),
+        Some((certificate, key)) => {
+            // Not asked whether the two belong together.
+            let key = keys.load_private_key(key).unwrap();
+            let shown = SingleCertAndKey::from(CertifiedKey::new(vec![certificate], key));
+            builder.with_client_cert_resolver(Arc::new(shown))
+        }
+    })
 }
 
 /// Lets everybody act who can, until all wait. The clock is a simulated one.

@@ -2,6 +2,8 @@
 
 #![expect(clippy::unwrap_used, reason = "a test fails by panicking")]
 
+mod before;
+mod certificates;
 mod changes;
 mod envelope;
 mod gate;
@@ -13,6 +15,7 @@ use std::time::Duration;
 use house::{House, Plan, all_wait, session};
 use sensor_ingress::{BareNewline, Phase, serve};
 use sensor_mail::envelope::Origin;
+use sensor_smtp::StartTls;
 use tokio::time::Instant;
 
 /// An idle connection's task, its socket and session included; TLS and the message in hand are beside it.
@@ -27,10 +30,11 @@ fn an_idle_connection_is_small() {
         let house = House::new(&Plan::default());
         let peer = sensor_ingress::Peer {
             listener: "relay".into(),
+            reception: std::sync::Arc::default(),
             address: "10.0.0.1:4000".parse().unwrap(),
             local: "10.0.0.2:25".parse().unwrap(),
         };
-        serve(stream, peer, session(), None, house.door, house.phase.subscribe())
+        serve(stream, peer, session(StartTls::Offered), None, house.door, house.phase.subscribe())
     });
     println!("a connection's task has {octets} octets");
     assert!(octets <= TASK_OCTETS_MAX, "{octets}");

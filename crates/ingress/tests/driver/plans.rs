@@ -1,12 +1,16 @@
 //! Listeners that change on real sockets while the gate is open: addresses, names, certificates.
 
 use std::net::SocketAddr;
+use std::sync::Arc;
 
 use rustls::pki_types::ServerName;
-use sensor_ingress::{ListenerPlan, Security, TlsIdentity};
+use sensor_ingress::{ClientCertificates, ListenerPlan, Reception, Security, TlsIdentity};
+use sensor_policy::Networks;
 use tokio_rustls::{TlsAcceptor, TlsConnector};
 
+use crate::certificates::Certificates;
 use crate::gate::{LONG, address_of, connect, gate_of, house, is_refused, loopback, plan, states};
+use crate::house::{Client, Shown, client_config};
 
 #[tokio::test]
 async fn a_change_of_plans_touches_only_what_changes() {
@@ -109,13 +113,73 @@ async fn a_renewed_certificate_is_shown_to_who_comes_next_by_the_same_socket() {
     begun.ask("NOOP", "250 ").await;
 }
 
+/// Whom a listener believes, and whom it asks for a certificate, is as in the plan for who comes next. The
+/// socket is the same one: a client that waits in it is not sent away.
+#[tokio::test]
+async fn another_reception_holds_for_who_comes_next_by_the_same_socket() {
+    let house = house();
+    let gate = gate_of(&house, vec![plan("relay", loopback(0))]);
+    gate.enable().await.unwrap();
+    let address = address_of(&gate, "relay");
+    let mut before = connect(address).await;
+    before.expect("220 ").await;
+    let believes = Reception { xclient: Networks::parse(&["127.0.0.1"]).unwrap(), ..Reception::default() };
+    let proxied = Reception { proxies: Networks::parse(&["127.0.0.1"]).unwrap(), ..Reception::default() };
+    for (reception, words, reply) in [
+        (believes, "", "220 "),
+        (proxied, "PROXY TCP4 127.0.0.9 127.0.0.1 4321 25\r\n", "550 5.7.0"),
+        (Reception::default(), "", "550 5.7.0"),
+    ] {
+        let plan = ListenerPlan { reception: Arc::new(reception), ..plan("relay", loopback(0)) };
+        gate.replace(vec![plan], LONG).await.unwrap();
+        assert_eq!(address_of(&gate, "relay"), address);
+        let mut client = connect(address).await;
+        client.say(words).await;
+        client.expect("220 ").await;
+        client.ask("XCLIENT ADDR=127.0.0.8", reply).await;
+        before.ask("XCLIENT ADDR=127.0.0.8", "550 5.7.0").await;
+    }
+}
+
+/// A renewed certificate is shown also where clients are asked for theirs, and theirs are asked for still.
+#[tokio::test]
+async fn a_renewed_certificate_is_shown_where_clients_show_theirs() {
+    let house = house();
+    let folder = tempfile::tempdir().unwrap();
+    let made = |name: &str| TlsIdentity::self_signed(&folder.path().join(name), "sensor.example.com");
+    let (identity, fresh) = (made("old").unwrap(), made("new").unwrap());
+    let certificates = Certificates::new();
+    let required = ClientCertificates::Require(certificates.authority());
+    let tls = Some(TlsAcceptor::from(identity.server_config_for(&required)));
+    let reception = Arc::new(Reception { client_certificates: required, ..Reception::default() });
+    let security = Security::Implicit;
+    let gate = gate_of(&house, vec![ListenerPlan { security, tls, reception, ..plan("relay", loopback(0)) }]);
+    gate.enable().await.unwrap();
+    let address = address_of(&gate, "relay");
+    let greeted = async |name: &str, shown: Option<Shown>| {
+        let stream = connect(address).await.0;
+        let connector = TlsConnector::from(client_config(&folder.path().join(name), shown));
+        let server = ServerName::try_from("sensor.example.com").unwrap();
+        let Ok(stream) = connector.connect(server, stream).await else { return false };
+        Client(stream).hear().await.starts_with("220 ")
+    };
+    assert!(greeted("old", Some(certificates.good())).await);
+    assert!(!greeted("new", Some(certificates.good())).await);
+    assert!(identity.renew(&fresh));
+    assert!(greeted("new", Some(certificates.good())).await);
+    assert!(!greeted("old", Some(certificates.good())).await);
+    for shown in [None, Some(certificates.foreign())] {
+        assert!(!greeted("new", shown).await);
+    }
+}
+
 /// Trusts the certificate in `folder`, and no other.
 async fn shake_hands(address: SocketAddr, folder: &std::path::Path) -> std::io::Result<()> {
     let mut client = connect(address).await;
     client.expect("220 ").await;
     client.ask("EHLO client.example.com", "250 ").await;
     client.ask("STARTTLS", "220 ").await;
-    let connector = TlsConnector::from(crate::house::client_config(folder));
+    let connector = TlsConnector::from(client_config(folder, None));
     let name = ServerName::try_from("sensor.example.com").unwrap();
     connector.connect(name, client.0).await.map(drop)
 }

@@ -149,7 +149,7 @@ fn verbs_stand_alone_or_take_anything() {
         ("AUTH PLAIN AHgAeQ==", Err(table::NOT_IMPLEMENTED)),
         ("EXPN list", Err(table::NOT_IMPLEMENTED)),
         ("ETRN example.com", Err(table::NOT_IMPLEMENTED)),
-        ("XCLIENT NAME=x", Err(table::UNKNOWN_COMMAND)),
+        ("XTEXT NAME=x", Err(table::UNKNOWN_COMMAND)),
         ("", Err(table::UNKNOWN_COMMAND)),
         (" NOOP", Err(table::UNKNOWN_COMMAND)),
         ("NOOPNOOP", Err(table::UNKNOWN_COMMAND)),

@@ -6,15 +6,15 @@
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use sensor_mail::envelope::{Parameter, Recipient, Tls};
+use sensor_mail::envelope::{Recipient, Tls};
 use sensor_mail::{Admission, DomainRef, ForwardPath, MailIds, NodeId, Refusal};
 
 use crate::{
-    BodyStart, CloseReason, EndOfMessage, Event, LINE_OCTETS_MAX, Mail, Received, Reply, Session, Step,
-    TRANSMIT_OCTETS_MAX, UNREAD_OCTETS_MAX,
+    BodyStart, CloseReason, EndOfMessage, Event, LINE_OCTETS_MAX, Mail, Received, Reply, Session, StartTls,
+    Step, TRANSMIT_OCTETS_MAX, UNREAD_OCTETS_MAX,
 };
 
-use super::{Kept, Scene};
+use super::{Kept, Scene, account};
 
 /// More than the longest reply: EHLO.
 const REPLY_OCTETS_MAX: usize = 1024;
@@ -43,7 +43,8 @@ impl<'a> Driver<'a> {
     /// A session that just connected.
     pub(super) fn new(scene: &'a Scene) -> Self {
         let mut session = Session::new(Arc::new(scene.config.clone()));
-        if scene.implicit_tls {
+        session.permit(scene.permits);
+        if scene.config.starttls == StartTls::Implicit {
             session.tls_established(tls());
         }
         let ids = MailIds::new(NodeId::default(), 0);
@@ -148,6 +149,7 @@ impl<'a> Driver<'a> {
             Event::Body(range) => self.body(&input[range]),
             Event::EndOfMessage(end) => self.end_of_message(&end),
             Event::Reset => assert!(self.transaction.take().is_some(), "only what is open is reset"),
+            Event::Introduced => self.introduced(),
             Event::StartTls => {
                 self.securing = true;
                 self.transaction = None;
@@ -167,6 +169,15 @@ impl<'a> Driver<'a> {
             self.transaction = Some(Transaction { mail, recipients: Vec::new(), body: None });
         }
         self.session.answer_admission(&answer);
+    }
+
+    fn introduced(&mut self) {
+        assert!(self.transaction.is_none(), "a client is introduced between transactions");
+        assert_eq!(self.session.hello(), None, "another client's name is forgotten");
+        let said = self.session.introduced().expect("it was introduced");
+        let rule = self.scene.addresses.iter().find(|(address, _)| said.address == Some(*address));
+        let answer = rule.map_or(Admission::Admit, |(_, answer)| answer.clone());
+        self.session.greet(&answer);
     }
 
     fn size_admission(&self, octets: u64) -> Option<Admission> {
@@ -228,37 +239,14 @@ impl<'a> Driver<'a> {
         if self.scene.refuses_bare_newlines && !end.line_endings.is_canonical() {
             return self.session.answer(Reply::from(&Refusal::BareNewline));
         }
-        self.kept.push(Kept { account: account(&mail, &recipients, end), octets });
+        let account = account(&mail, &recipients, end, self.session.introduced());
+        self.kept.push(Kept { account, octets });
         self.session.answer(Reply::queued(self.ids.next(0)));
     }
 }
 
-/// An envelope in one line: `ESMTP DATA from <a@example.com> SIZE=9 to <b@example.com>`, with ` cr=1 lf=2`
-/// behind it where line ends are odd.
-#[must_use]
-pub fn account(mail: &Mail, recipients: &[Recipient], end: &EndOfMessage) -> String {
-    let EndOfMessage { transfer, protocol, line_endings } = end;
-    let mut text = format!("{protocol:?} {transfer:?} from").to_uppercase().replace("FROM", "from");
-    text += &format!(" {:?}{}", mail.path, parameters(&mail.parameters));
-    for Recipient { path, parameters: list, .. } in recipients {
-        text += &format!(" to {path:?}{}", parameters(list));
-    }
-    if !line_endings.is_canonical() {
-        text += &format!(" cr={} lf={}", line_endings.bare_cr, line_endings.bare_lf);
-    }
-    text
-}
-
-fn parameters(parameters: &[Parameter]) -> String {
-    let one = |Parameter { keyword, value }: &Parameter| match value {
-        Some(value) => format!(" {keyword}={value}"),
-        None => format!(" {keyword}"),
-    };
-    parameters.iter().map(one).collect()
-}
-
 fn tls() -> Tls {
-    Tls { version: "TLSv1.3".into(), cipher: "TLS_AES_128_GCM_SHA256".into(), server_name: None }
+    Tls { version: "TLSv1.3".into(), cipher: "TLS_AES_128_GCM_SHA256".into(), ..Tls::default() }
 }
 
 /// The clock of a test starts anywhere and goes on as the test says.

@@ -50,11 +50,19 @@ fn outcome(scene: &Scene, input: &[u8], cuts: Cuts) -> Outcome {
 
 fn scene() -> Scene {
     let mut scene = Scene::default();
-    for (key, value) in
-        [("size", "300"), ("recipients-max", "3"), ("messages-max", "5"), ("drain-octets-max", "400")]
-    {
+    for (key, value) in [
+        ("size", "300"),
+        ("recipients-max", "3"),
+        ("messages-max", "5"),
+        ("drain-octets-max", "400"),
+        ("xclient", "permitted"),
+        ("xforward", "permitted"),
+    ] {
         scene.set(key, value).expect("a setting of dialogues");
     }
+    scene
+        .refuse(&["address", "192.0.2.9", "clients[1]"], sensor_mail::Admission::Refuse)
+        .expect("a refusal of dialogues");
     scene
         .refuse(&["recipient", "refused.example", "destination_domains[1]"], sensor_mail::Admission::Refuse)
         .expect("a refusal of dialogues");

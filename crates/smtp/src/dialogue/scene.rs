@@ -1,25 +1,28 @@
 //! How the server of a dialogue is set up: limits for the session, rules for its driver.
 
+use std::net::IpAddr;
 use std::num::{NonZeroU32, NonZeroU64};
 use std::time::Duration;
 
 use sensor_mail::{Admission, Refusal, RuleId};
 
-use crate::{Limits, SessionConfig, StartTls, Timeouts};
+use crate::{Limits, Permits, SessionConfig, StartTls, Timeouts};
 
 /// How the server is set up.
 #[derive(Clone, Debug)]
 pub struct Scene {
     /// For the session. The driver keeps to `size_max` at MAIL and while the body arrives.
     pub config: SessionConfig,
-    /// Whether the channel is TLS from its first octet.
-    pub implicit_tls: bool,
+    /// What the client is trusted with.
+    pub permits: Permits,
     /// Whether the input of a step may be cut. Not where the story is that two things come in one piece.
     pub cuts: bool,
     /// Whether a message with a bare CR or LF is refused.
     pub refuses_bare_newlines: bool,
     /// The answer to the client.
     pub client: Admission,
+    /// The answers to clients of these addresses that XCLIENT speaks for; all others are admitted.
+    pub addresses: Vec<(IpAddr, Admission)>,
     /// The answer to MAIL.
     pub sender: Admission,
     /// The answers to recipients in these domains; all others are admitted.
@@ -40,10 +43,11 @@ impl Default for Scene {
                 limits: Limits::default(),
                 timeouts: Timeouts::default(),
             },
-            implicit_tls: false,
+            permits: Permits::default(),
             cuts: true,
             refuses_bare_newlines: false,
             client: Admission::Admit,
+            addresses: Vec::new(),
             sender: Admission::Admit,
             recipients: Vec::new(),
             start: Admission::Admit,
@@ -60,7 +64,9 @@ impl Scene {
             ("size", _) => self.config.size_max = NonZeroU64::new(value.parse().ok()?),
             ("starttls", "offered") => self.config.starttls = StartTls::Offered,
             ("starttls", "required") => self.config.starttls = StartTls::Required,
-            ("tls", "implicit") => self.implicit_tls = true,
+            ("tls", "implicit") => self.config.starttls = StartTls::Implicit,
+            ("xclient", "permitted") => self.permits.xclient = true,
+            ("xforward", "permitted") => self.permits.xforward = true,
             ("cuts", "none") => self.cuts = false,
             ("bare-newline", "reject") => self.refuses_bare_newlines = true,
             ("recipients-max", _) => *recipients_max = value.parse().ok()?,
@@ -77,6 +83,10 @@ impl Scene {
     pub(super) fn refuse(&mut self, words: &[&str], admission: fn(Refusal) -> Admission) -> Option<()> {
         match *words {
             ["client", what] => self.client = admission(refusal(what, Refusal::Client)),
+            ["address", address, what] => {
+                let answer = admission(refusal(what, Refusal::Client));
+                self.addresses.push((address.parse().ok()?, answer));
+            }
             ["sender", what] => self.sender = admission(refusal(what, Refusal::Client)),
             ["recipient", domain, what] => {
                 let answer = admission(refusal(what, Refusal::RecipientDomain));

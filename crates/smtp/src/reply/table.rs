@@ -31,6 +31,7 @@ pub(crate) const NOT_IMPLEMENTED: Reply = Reply::fixed(502, (5, 1), "command not
 pub(crate) const BAD_SYNTAX: Reply = Reply::fixed(501, (5, 2), "syntax error");
 pub(crate) const NO_ARGUMENTS: Reply = Reply::fixed(501, (5, 4), "command takes no arguments");
 pub(crate) const BAD_PARAMETER: Reply = Reply::fixed(501, (5, 4), "bad parameter");
+pub(crate) const BAD_ATTRIBUTE: Reply = Reply::fixed(501, (5, 4), "bad attribute");
 pub(crate) const REPEATED_PARAMETER: Reply = Reply::fixed(501, (5, 4), "parameter given twice");
 pub(crate) const UNKNOWN_PARAMETER: Reply = Reply::fixed(555, (5, 4), "parameter not recognized");
 pub(crate) const BAD_SENDER: Reply = Reply::fixed(501, (1, 7), "bad sender address");
@@ -55,3 +56,9 @@ pub(crate) const TLS_REQUIRED: Reply = Reply::fixed(530, (7, 0), "STARTTLS is re
 pub(crate) const HELO_NEEDS_TLS: Reply = Reply::bare(530, "STARTTLS is required first, and EHLO before it");
 pub(crate) const PLAINTEXT_BEHIND_STARTTLS: Reply =
     Reply::fixed(501, (5, 4), "STARTTLS must be the last of its group");
+
+/// Postfix XCLIENT_README: insufficient authorization.
+pub(crate) const MAY_NOT_SPEAK_FOR_OTHERS: Reply =
+    Reply::fixed(550, (7, 0), "you are not allowed to speak for others");
+pub(crate) const TRANSACTION_OPEN: Reply = Reply::fixed(503, (5, 1), "not within a transaction");
+pub(crate) const TLS_COMES_FIRST: Reply = Reply::fixed(503, (5, 1), "STARTTLS comes before XCLIENT");

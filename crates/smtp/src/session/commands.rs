@@ -1,6 +1,5 @@
 //! What each command does, and the two ways a session ends.
 
-use std::num::NonZeroU64;
 use std::time::Instant;
 
 use sensor_mail::Refusal;
@@ -82,7 +81,7 @@ impl Session {
 
     fn verb(&mut self, text: &str, is_last: bool) -> Option<Event> {
         let (verb, arguments) = Verb::split(text);
-        if let Some(reply) = self.tls_refusal(verb) {
+        if let Some(reply) = self.tls_refusal(verb).or_else(|| self.relay_refusal(verb)) {
             return self.fault(&reply);
         }
         match verb.command(arguments) {
@@ -102,6 +101,8 @@ impl Session {
             | Verb::Rset
             | Verb::Vrfy
             | Verb::Help
+            | Verb::XClient
+            | Verb::XForward
             | Verb::NotImplemented
             | Verb::Unknown => self.needs_tls().then_some(table::TLS_REQUIRED),
         }
@@ -124,6 +125,8 @@ impl Session {
             Command::Help => self.told(&table::HELP),
             Command::Quit => self.quit(),
             Command::StartTls => self.start_tls(is_last),
+            Command::XClient(attributes) => self.introduce(attributes),
+            Command::XForward(attributes) => self.forward(attributes),
         }
     }
 
@@ -132,17 +135,6 @@ impl Session {
         let extensions = if extended { self.extensions() } else { String::new() };
         self.say(&Reply::hello(format!("{}{extensions}", self.config.hostname)));
         self.abandon()
-    }
-
-    /// A keyword a line (RFC 5321 section 4.1.1.1).
-    fn extensions(&self) -> String {
-        let size = self.config.size_max.map_or(0, NonZeroU64::get);
-        let starttls = match self.config.starttls {
-            StartTls::Offered | StartTls::Required if self.tls.is_none() => "\nSTARTTLS",
-            StartTls::Unavailable | StartTls::Offered | StartTls::Required => "",
-        };
-        let fixed = "\n8BITMIME\nSMTPUTF8\nCHUNKING\nBINARYMIME\nENHANCEDSTATUSCODES\nDSN";
-        format!("\nPIPELINING\nSIZE {size}{fixed}{starttls}")
     }
 
     fn mail(&mut self, mail: Mail) -> Option<Event> {
@@ -160,7 +152,8 @@ impl Session {
         if !mail.smtputf8 && !mail.path.as_str().is_ascii() {
             return self.fault(&table::NEEDS_SMTPUTF8);
         }
-        self.state = State::Asked(Question::Sender(Transaction::new(mail.body, mail.smtputf8)));
+        let transaction = Transaction::new(mail.body, mail.smtputf8, self.forwarded.take());
+        self.state = State::Asked(Question::Sender(transaction));
         Some(Event::Mail(mail))
     }
 
@@ -262,6 +255,7 @@ impl Session {
                     transfer: transaction.transfer(),
                     protocol: self.protocol(transaction.smtputf8),
                     line_endings: transaction.line_endings(),
+                    forwarded: transaction.forwarded,
                 }))
             }
         }
@@ -285,8 +279,13 @@ impl Session {
             return self.fault(&table::TLS_ALREADY);
         }
         match self.config.starttls {
-            StartTls::Unavailable => return self.fault(&table::NOT_IMPLEMENTED),
+            StartTls::Unavailable | StartTls::Implicit => return self.fault(&table::NOT_IMPLEMENTED),
             StartTls::Offered | StartTls::Required => {}
+        }
+        if self.introduced.is_some() {
+            // What was said in clear must be forgotten in TLS (RFC 3207 section 4.2); who is spoken for is
+            // decided on already.
+            return self.fault(&table::TLS_COMES_FIRST);
         }
         if !is_last {
             // An attacker in the middle may have put it there, to be run as if it came in TLS
@@ -300,7 +299,7 @@ impl Session {
     }
 
     fn needs_tls(&self) -> bool {
-        self.tls.is_none() && self.config.starttls == StartTls::Required
+        self.tls.is_none() && matches!(self.config.starttls, StartTls::Required | StartTls::Implicit)
     }
 
     fn quit(&mut self) -> Option<Event> {
@@ -330,6 +329,7 @@ impl Session {
     }
 
     fn abandon(&mut self) -> Option<Event> {
+        self.forwarded = None;
         self.take_open().map(|_| Event::Reset)
     }
 
@@ -339,7 +339,7 @@ impl Session {
     }
 
     /// Refuses a command that is out of sequence or against the grammar.
-    fn fault(&mut self, reply: &Reply) -> Option<Event> {
+    pub(super) fn fault(&mut self, reply: &Reply) -> Option<Event> {
         self.tally.errors = self.tally.errors.saturating_add(1);
         if self.tally.errors > self.config.limits.errors_max {
             self.close_with(&table::TOO_MANY_ERRORS, CloseReason::TooManyErrors);

@@ -1,6 +1,6 @@
 //! Where a session stands.
 
-use sensor_mail::envelope::{LineEndings, Transfer};
+use sensor_mail::envelope::{LineEndings, Transfer, XForward};
 
 use crate::command::Chunk;
 use crate::line_endings::LineEndingCounter;
@@ -40,6 +40,8 @@ pub(super) struct Transaction {
     pub(super) body: BodyType,
     pub(super) smtputf8: bool,
     pub(super) stage: Stage,
+    /// What XFORWARD said before MAIL. It goes with the transaction, however that ends.
+    pub(super) forwarded: Option<Box<XForward>>,
     line_endings: LineEndingCounter,
 }
 
@@ -53,9 +55,9 @@ pub(super) enum Stage {
 }
 
 impl Transaction {
-    pub(super) fn new(body: BodyType, smtputf8: bool) -> Self {
+    pub(super) fn new(body: BodyType, smtputf8: bool, forwarded: Option<Box<XForward>>) -> Self {
         let line_endings = LineEndingCounter::default();
-        Self { recipients: 0, body, smtputf8, stage: Stage::Addressing, line_endings }
+        Self { recipients: 0, body, smtputf8, stage: Stage::Addressing, forwarded, line_endings }
     }
 
     pub(super) fn with_recipient(self) -> Self {

@@ -219,7 +219,7 @@ fn a_shut_down_waits_for_the_handshake() {
     flush(&mut session);
     session.shut_down(Reply::from(&Refusal::Draining));
     assert_eq!(session.receive(b"", start()).step, Step::Blocked);
-    let tls = Tls { version: "TLSv1.3".into(), cipher: "TLS_AES_128_GCM_SHA256".into(), server_name: None };
+    let tls = Tls { version: "TLSv1.3".into(), cipher: "TLS_AES_128_GCM_SHA256".into(), ..Tls::default() };
     session.tls_established(tls.clone());
     assert_eq!(session.tls(), Some(&tls));
     assert_eq!(session.receive(b"", start()).step, Step::Event(Event::Close(CloseReason::ShutDown)));
