@@ -22,6 +22,9 @@ fn main() -> ExitCode {
         Command::Rules(rules) => command::rules::rules(&cli.place, &rules),
         Command::Spool(spool) => command::spool::spool(&cli.place, &spool),
         Command::Message(message) => command::message::message(&cli.place, &message),
+        Command::Send(test) => command::send::send(&cli.place, &test),
+        Command::Completions { shell } => command::pages::completions(shell),
+        Command::Man { directory } => command::pages::man(directory.as_deref()),
         Command::Version => command::version(),
     };
     done.unwrap_or_else(|error| {
