@@ -14,6 +14,7 @@ use clap::Parser;
 use cli::{Cli, Command};
 
 fn main() -> ExitCode {
+    log::tell_panics();
     let cli = Cli::parse();
     let done = match cli.command {
         Command::Run => command::run::run(&cli.place),

@@ -20,7 +20,7 @@ pub(crate) fn run(place: &Place) -> anyhow::Result<ExitCode> {
         Ok(loaded) => loaded,
         Err(status) => return Ok(status),
     };
-    let _log = crate::log::start(loaded.config.log.format, &loaded.config.log.level)?;
+    let _log = crate::log::start(&loaded.config.log)?;
     // Mail is for its owner and, at most, a group that may read the archive.
     rustix::process::umask(rustix::fs::Mode::WGRP | rustix::fs::Mode::RWXO);
     raise_descriptor_limit(loaded.config.smtp.slots.connections);
