@@ -6,6 +6,7 @@ mod command;
 mod config;
 mod log;
 mod shutdown;
+mod systemd;
 
 use std::process::ExitCode;
 

@@ -12,11 +12,14 @@ use tokio_util::sync::CancellationToken;
 use sensor_mail::Envelope;
 use sensor_spool::Spool;
 
+use crate::log::LogGuard;
+use crate::systemd;
+
 /// How long behind the deadline the files in hand and the last commits may take. What is not done by then
 /// is done after the next start, as after a kill.
 const STORAGE_TIME_MAX: Duration = Duration::from_secs(10);
 
-/// The signals that end the sensor. SIGHUP is heard and changes nothing yet.
+/// The signals that end the sensor, and SIGHUP, which reopens the log.
 pub(crate) struct Signals {
     terminate: Signal,
     interrupt: Signal,
@@ -34,13 +37,17 @@ impl Signals {
     }
 
     /// Waits for SIGTERM or SIGINT.
-    pub(crate) async fn end(&mut self) {
+    pub(crate) async fn end(&mut self, log: &LogGuard) {
         loop {
             tokio::select! {
                 _ = self.terminate.recv() => return,
                 _ = self.interrupt.recv() => return,
                 _ = self.hang_up.recv() => {
-                    tracing::warn!("SIGHUP: settings are read at the start only; restart to change them");
+                    let _told = systemd::Reloading::begin();
+                    match log.reopen() {
+                        Ok(()) => tracing::info!("SIGHUP: the log is open anew; settings are read at the start"),
+                        Err(error) => tracing::error!(%error, "the log file cannot be opened anew"),
+                    }
                 }
             }
         }
@@ -59,6 +66,11 @@ pub(crate) struct Running {
 }
 
 impl Running {
+    /// How long [`Running::drain`] may take.
+    pub(crate) fn end_time_max(deadline: Duration) -> Duration {
+        deadline + STORAGE_TIME_MAX
+    }
+
     /// Goes down within `deadline`. Nothing that was acknowledged depends on the order or the end of this:
     /// it only spares senders a broken connection.
     pub(crate) async fn drain(self, deadline: Duration) {
