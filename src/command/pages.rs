@@ -21,13 +21,18 @@ pub(crate) fn completions(shell: Shell) -> anyhow::Result<ExitCode> {
 /// Prints the page of the program, or writes those of all commands, `mailsensor-spool-ls.1` and so on.
 pub(crate) fn man(directory: Option<&Path>) -> anyhow::Result<ExitCode> {
     match directory {
-        None => print(|out| Man::new(Cli::command()).render(&mut &mut *out)),
+        None => print(|out| Man::new(described()).render(&mut &mut *out)),
         Some(directory) => {
-            clap_mangen::generate_to(Cli::command(), directory)
+            clap_mangen::generate_to(described(), directory)
                 .with_context(|| format!("cannot write manual pages to {}", directory.display()))?;
             Ok(ExitCode::SUCCESS)
         }
     }
+}
+
+/// `help` has no page: it prints what the others say.
+fn described() -> clap::Command {
+    Cli::command().disable_help_subcommand(true)
 }
 
 #[cfg(test)]
