@@ -43,28 +43,39 @@ pub(crate) enum Format {
 }
 
 /// Ends the log when dropped: what was logged by then is written.
-pub(crate) struct LogGuard {
-    lines: Arc<Lines>,
-    file: Option<PathBuf>,
-}
+pub(crate) struct LogGuard(LogFile);
 
 impl LogGuard {
-    /// Opens the log file anew, after it was renamed. Every line goes whole into one or the other file:
-    /// lines that are logged from now on into the new one. Does nothing on standard error.
-    ///
-    /// # Errors
-    /// When the file cannot be opened; then the old one is written on.
-    pub(crate) fn reopen(&self) -> io::Result<()> {
-        if let Some(path) = &self.file {
-            self.lines.write_to(output::open(path)?);
-        }
-        Ok(())
+    /// For whoever hears SIGHUP; does not keep the log from ending.
+    pub(crate) fn file(&self) -> LogFile {
+        self.0.clone()
     }
 }
 
 impl Drop for LogGuard {
     fn drop(&mut self) {
-        self.lines.end();
+        self.0.lines.end();
+    }
+}
+
+/// Where the log is written.
+#[derive(Clone)]
+pub(crate) struct LogFile {
+    lines: Arc<Lines>,
+    path: Option<PathBuf>,
+}
+
+impl LogFile {
+    /// Opens the file anew, after it was renamed. Every line goes whole into one or the other file: lines
+    /// that are logged from now on into the new one. Does nothing on standard error. Waits for the disk.
+    ///
+    /// # Errors
+    /// When the file cannot be opened; then the old one is written on.
+    pub(crate) fn reopen(&self) -> io::Result<()> {
+        if let Some(path) = &self.path {
+            self.lines.write_to(output::open(path)?);
+        }
+        Ok(())
     }
 }
 
@@ -73,8 +84,8 @@ impl Drop for LogGuard {
 /// # Errors
 /// When its file cannot be opened, or it runs already.
 pub(crate) fn start(settings: &config::Log) -> anyhow::Result<LogGuard> {
-    let file = settings.file.clone();
-    let mut output = match &file {
+    let path = settings.file.clone();
+    let mut output = match &path {
         None => Output::StandardError,
         Some(path) => Output::File(
             output::open(path).with_context(|| format!("cannot open the log file {}", path.display()))?,
@@ -86,7 +97,7 @@ pub(crate) fn start(settings: &config::Log) -> anyhow::Result<LogGuard> {
     std::thread::Builder::new().name("log".into()).spawn(move || {
         written.write_all(&mut output, |count| tracing::error!(count, "log lines dropped"));
     })?;
-    Ok(LogGuard { lines, file })
+    Ok(LogGuard(LogFile { lines, path }))
 }
 
 /// Who reads the lines.
@@ -120,18 +131,15 @@ fn subscribe(settings: &config::Log, reader: Reader, lines: &Arc<Lines>) -> anyh
         Format::Human => true,
         Format::Json => false,
     };
-    let is_journal = reader == Reader::Journal;
     let started = match (is_human, reader) {
         (true, Reader::Terminal) => builder.with_ansi(true).try_init(),
         // journald knows the time of each line itself.
         (true, Reader::Journal) => {
-            builder.with_ansi(false).event_format(Plain::new(human().without_time(), is_journal)).try_init()
+            builder.with_ansi(false).event_format(Plain::new(human().without_time(), true)).try_init()
         }
-        (true, Reader::Other) => {
-            builder.with_ansi(false).event_format(Plain::new(human(), is_journal)).try_init()
-        }
-        // Its lines need no escaping, and most sensors write many.
-        (false, Reader::Journal) => builder.event_format(Plain::new(JsonLines, is_journal)).try_init(),
+        (true, Reader::Other) => builder.with_ansi(false).event_format(Plain::new(human(), false)).try_init(),
+        (false, Reader::Journal) => builder.event_format(Plain::new(JsonLines, true)).try_init(),
+        // One line by itself, and the quickest.
         (false, Reader::Terminal | Reader::Other) => builder.event_format(JsonLines).try_init(),
     };
     started.map_err(|error| anyhow::anyhow!(error))

@@ -12,8 +12,8 @@ use tokio_util::sync::CancellationToken;
 use sensor_mail::Envelope;
 use sensor_spool::Spool;
 
-use crate::log::LogGuard;
-use crate::systemd;
+use crate::log::{LogFile, LogGuard};
+use crate::systemd::Reloading;
 
 /// How long behind the deadline the files in hand and the last commits may take. What is not done by then
 /// is done after the next start, as after a kill.
@@ -42,16 +42,21 @@ impl Signals {
             tokio::select! {
                 _ = self.terminate.recv() => return,
                 _ = self.interrupt.recv() => return,
-                _ = self.hang_up.recv() => {
-                    let _told = systemd::Reloading::begin();
-                    match log.reopen() {
-                        Ok(()) => tracing::info!("SIGHUP: the log is open anew; settings are read at the start"),
-                        Err(error) => tracing::error!(%error, "the log file cannot be opened anew"),
-                    }
-                }
+                _ = self.hang_up.recv() => reload(log.file()),
             }
         }
     }
+}
+
+/// Opens the log anew, beside everything else: it waits for the disk.
+fn reload(log: LogFile) {
+    tokio::task::spawn_blocking(move || {
+        let _told = Reloading::begin();
+        match log.reopen() {
+            Ok(()) => tracing::info!("SIGHUP: the log is open anew; settings are read at the start"),
+            Err(error) => tracing::error!(%error, "the log file cannot be opened anew"),
+        }
+    });
 }
 
 /// What runs, and how each part is told to end.

@@ -1,9 +1,11 @@
-//! A log file that is moved away under load.
+//! Where the log goes: a file that is moved away, the journal.
 
 use std::fs;
+use std::os::unix::fs::MetadataExt;
+use std::process::Command;
 
 use crate::harness::client::{Client, queued_id};
-use crate::harness::sensor::Home;
+use crate::harness::sensor::{BINARY, Home};
 use crate::harness::wait_for;
 
 /// The ids of `accepted` lines; every line must be whole.
@@ -74,4 +76,28 @@ fn a_log_file_that_cannot_be_had_is_an_error_at_the_start() {
     assert_eq!(output.status.code(), Some(1));
     let said = String::from_utf8(output.stderr).unwrap();
     assert!(said.contains("cannot open the log file /proc/nowhere/sensor.log"), "{said}");
+}
+
+#[test]
+fn the_journal_is_known_by_its_inode() {
+    for (format, is_journal, begins) in [
+        ("auto", true, "<6> INFO accepted "),
+        ("human", true, "<6> INFO accepted "),
+        ("json", true, "<6>{\"timestamp\":"),
+        // The variable is inherited by whoever is started with another standard error.
+        ("auto", false, "{\"timestamp\":"),
+    ] {
+        let home = Home::new(&format!("[log]\nformat = \"{format}\"\n"));
+        let log = fs::File::create(home.path().join("log")).unwrap().metadata().unwrap();
+        let inode = if is_journal { log.ino() } else { log.ino() + 1 };
+        let mut command = Command::new(BINARY);
+        command.env("JOURNAL_STREAM", format!("{}:{inode}", log.dev()));
+        let sensor = home.start_under(command);
+        let id =
+            queued_id(&Client::hello(sensor.address).data("", "bob@example.test", b"Subject: a\r\n\r\n"));
+        assert!(sensor.end().success());
+        let log = home.log();
+        let line = log.lines().find(|line| line.contains(&id)).expect(&log);
+        assert!(line.starts_with(begins), "{format}: {line}");
+    }
 }

@@ -40,8 +40,9 @@ fn bash_completes_a_subcommand() {
         return skip("completion by bash", "bash is not installed");
     }
     let script = String::from_utf8(printed(&["completions", "bash"])).unwrap();
-    let ask = "COMP_WORDS=(mailsensor spool ex); COMP_CWORD=2; _mailsensor mailsensor ex spool; echo \"${COMPREPLY[@]}\"";
-    let output = Command::new("bash").args(["-c", &format!("{script}\n{ask}")]).output().unwrap();
+    let typed = "COMP_WORDS=(mailsensor spool ex); COMP_CWORD=2";
+    let ask = format!("{script}\n{typed}\n_mailsensor mailsensor ex spool\necho \"${{COMPREPLY[@]}}\"");
+    let output = Command::new("bash").args(["-c", &ask]).output().unwrap();
     assert_eq!(String::from_utf8_lossy(&output.stdout).trim(), "export");
 }
 
