@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use anyhow::Context;
 use sensor_archive::DirectoryArchive;
-use sensor_ingress::{Door, Gate, Intake, ListenerPlan, Security, Settings, TlsIdentity};
+use sensor_ingress::{Door, Gate, HandedIn, Intake, ListenerPlan, Security, Settings, TlsIdentity};
 use sensor_mail::{Envelope, MailIds};
 use sensor_pipeline::{Executor, Pipeline};
 use sensor_spool::{Clock, RealDisk, Runner, Spool};
@@ -22,8 +22,9 @@ pub(crate) struct Node {
     pub(crate) identity: Option<TlsIdentity>,
 }
 
-/// Opens everything that the configuration names. Must be called within a runtime.
-pub(crate) fn assemble(config: &Config) -> anyhow::Result<Node> {
+/// Opens everything that the configuration names, behind the sockets that were handed in for its listeners.
+/// Must be called within a runtime.
+pub(crate) fn assemble(config: &Config, handed_in: Vec<HandedIn>) -> anyhow::Result<Node> {
     let clock: Clock = Arc::new(unix_millis);
     let spool = open_spool(config, &clock)?;
     let archive_dir = &config.archive_dir;
@@ -36,7 +37,10 @@ pub(crate) fn assemble(config: &Config) -> anyhow::Result<Node> {
     let intake = Intake::new(spool.clone(), ids, config.node, clock, config.spool.commit_deadline);
     let door = Arc::new(Door::new(intake, door_settings(config)));
     let plans = listener_plans(config, identity.as_ref())?;
-    let gate = Gate::new(Arc::clone(&door), plans, Vec::new())?;
+    let names = plans.iter().map(|plan| plan.name.to_string()).collect::<Vec<_>>().join(", ");
+    let gate = Gate::new(Arc::clone(&door), plans, handed_in).with_context(|| {
+        format!("each socket of the service manager needs a listener of its name (there is {names})")
+    })?;
     Ok(Node { door, gate, pipeline, spool, identity })
 }
 

@@ -3,7 +3,7 @@
 use std::net::IpAddr;
 use std::path::PathBuf;
 
-use clap::{Args, Parser, Subcommand};
+use clap::{Args, Parser, Subcommand, ValueEnum};
 use sensor_mail::MailId;
 
 /// A mail sensor: takes copies of mail over SMTP, makes them durable before it says 250, and keeps them
@@ -48,6 +48,21 @@ pub(crate) enum Command {
     /// Read mail back, from the archive or the spool
     #[command(subcommand)]
     Message(MessageCommand),
+    /// Send a test message, and say what became of it and what to do about it
+    ///
+    /// Exit status: 0 accepted, 75 to be tried again later, 1 refused or not answered.
+    Send(Send),
+    /// Print a script that completes commands and options in a shell
+    Completions {
+        /// The shell
+        shell: clap_complete::Shell,
+    },
+    /// Print the manual page, or write the pages of all commands
+    Man {
+        /// Write them to this directory, which must exist
+        #[arg(value_name = "DIR")]
+        directory: Option<PathBuf>,
+    },
     /// Say which version this is
     Version,
 }
@@ -139,6 +154,34 @@ pub(crate) struct Explain {
     /// The address of this host that the client connects to [default: each one in turn]
     #[arg(long, value_name = "ADDRESS")]
     pub(crate) local: Option<IpAddr>,
+}
+
+#[derive(Args, Debug)]
+pub(crate) struct Send {
+    /// The recipient
+    #[arg(long, value_name = "MAILBOX")]
+    pub(crate) to: lettre::Address,
+    /// The sender; not given: the null reverse path <>, as of a bounce
+    #[arg(long, value_name = "MAILBOX")]
+    pub(crate) from: Option<lettre::Address>,
+    /// The server [default: the first listener of the configuration]
+    #[arg(long, value_name = "HOST:PORT")]
+    pub(crate) server: Option<String>,
+    /// Use TLS, whatever certificate is shown; its fingerprint is printed
+    #[arg(long, value_name = "HOW", require_equals = true, num_args = 0..=1, default_missing_value = "starttls")]
+    pub(crate) tls: Option<SendTls>,
+    /// The message, header and body; lines may end in LF [default: a short test message]
+    #[arg(value_name = "FILE")]
+    pub(crate) message: Option<PathBuf>,
+}
+
+/// When TLS begins.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub(crate) enum SendTls {
+    /// After STARTTLS
+    Starttls,
+    /// With the connection (RFC 8314)
+    Implicit,
 }
 
 #[derive(Debug, Subcommand)]

@@ -4,8 +4,10 @@ pub(crate) mod check;
 pub(crate) mod config;
 pub(crate) mod message;
 pub(crate) mod operate;
+pub(crate) mod pages;
 pub(crate) mod rules;
 pub(crate) mod run;
+pub(crate) mod send;
 pub(crate) mod spool;
 
 use std::io::{self, Write};

@@ -60,6 +60,7 @@ pub(crate) struct Pipeline {
 
 #[derive(Debug)]
 pub(crate) struct Log {
+    pub(crate) file: Option<PathBuf>,
     pub(crate) format: log::Format,
     pub(crate) level: String,
     pub(crate) addresses: AddressLog,
@@ -85,7 +86,7 @@ impl Config {
         let pipeline = Pipeline::read(&reader.table("pipeline", "What happens to accepted mail."));
         let archive = reader.table("archive", "Where mail is kept.");
         let archive_dir = archive.optional(ARCHIVE_DIRECTORY, &Form::path());
-        let log = Log::read(&reader.table("log", "What is logged, on standard error."));
+        let log = Log::read(&reader.table("log", "What is logged, and where."));
         let control =
             Control::read(&reader.table("control", "How a running sensor is watched and told things."));
         let grace = control::grace(&reader.table("rules", "How changes of the rules are taken."));
@@ -236,6 +237,7 @@ impl Log {
         const LEVELS: &[(&str, &str)] =
             &[("error", "error"), ("warn", "warn"), ("info", "info"), ("debug", "debug"), ("trace", "trace")];
         Self {
+            file: table.optional(LOG_FILE, &Form::path()),
             format: table.read(FORMAT, &Form::words(FORMATS), "auto"),
             level: table.read(LEVEL, &Form::words(LEVELS), "info").to_owned(),
             addresses: table.read(ADDRESSES_SHOWN, &Form::words(ADDRESSES), "full"),
@@ -243,8 +245,17 @@ impl Log {
     }
 }
 
-const FORMAT: Key =
-    Key::new("format", "How lines look; auto is human on a terminal and json otherwise.", Reload::Restart);
+const LOG_FILE: Key = Key::new(
+    "file",
+    "The file that lines are appended to; SIGHUP opens it anew, so that it can be renamed before.\n\
+     Not set: standard error.",
+    Reload::Restart,
+);
+const FORMAT: Key = Key::new(
+    "format",
+    "How lines look; auto is human on a terminal and in the journal, and json otherwise.",
+    Reload::Restart,
+);
 const LEVEL: Key = Key::new(
     "level",
     "The least that is logged. info has one line for each message; error needs a person.",

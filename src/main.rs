@@ -7,6 +7,7 @@ mod config;
 mod log;
 mod sensor;
 mod shutdown;
+mod systemd;
 
 use std::process::ExitCode;
 
@@ -15,6 +16,7 @@ use clap::Parser;
 use cli::{Cli, Command};
 
 fn main() -> ExitCode {
+    log::tell_panics();
     let cli = Cli::parse();
     let done = match cli.command {
         Command::Run => command::run::run(&cli.place),
@@ -24,6 +26,9 @@ fn main() -> ExitCode {
         Command::Operate(order) => command::operate::operate(&cli.place, &order),
         Command::Spool(spool) => command::spool::spool(&cli.place, &spool),
         Command::Message(message) => command::message::message(&cli.place, &message),
+        Command::Send(test) => command::send::send(&cli.place, &test),
+        Command::Completions { shell } => command::pages::completions(shell),
+        Command::Man { directory } => command::pages::man(directory.as_deref()),
         Command::Version => command::version(),
     };
     done.unwrap_or_else(|error| {

@@ -32,6 +32,8 @@ use crate::config::{Config, Loaded};
 pub(crate) use explain::explain;
 use view::View;
 
+use crate::systemd::Reloading;
+
 /// What is told things while it runs.
 pub(crate) struct Sensor {
     door: Arc<Door>,
@@ -109,6 +111,7 @@ impl sensor_control::Node for Sensor {
     }
 
     fn reload(&self) -> Result<Reloaded, ReloadRefused> {
+        let _told = Reloading::begin();
         self.reload_settings()
     }
 

@@ -13,13 +13,14 @@ use sensor_control::{Fault, Node, ReloadRefused};
 use sensor_mail::Envelope;
 use sensor_spool::Spool;
 
+use crate::log::{LogFile, LogGuard};
 use crate::sensor::Sensor;
 
 /// How long behind the deadline the files in hand and the last commits may take. What is not done by then
 /// is done after the next start, as after a kill.
 const STORAGE_TIME_MAX: Duration = Duration::from_secs(10);
 
-/// The signals that end the sensor, and SIGHUP, which has it read its settings again.
+/// The signals that end the sensor, and SIGHUP, which reopens the log and has the settings read again.
 pub(crate) struct Signals {
     terminate: Signal,
     interrupt: Signal,
@@ -37,20 +38,23 @@ impl Signals {
     }
 
     /// Waits for SIGTERM or SIGINT; reloads at each SIGHUP until then.
-    pub(crate) async fn end(&mut self, sensor: &Arc<Sensor>) {
+    pub(crate) async fn end(&mut self, sensor: &Arc<Sensor>, log: &LogGuard) {
         loop {
             tokio::select! {
                 _ = self.terminate.recv() => return,
                 _ = self.interrupt.recv() => return,
-                _ = self.hang_up.recv() => reload(Arc::clone(sensor)),
+                _ = self.hang_up.recv() => reload(Arc::clone(sensor), log.file()),
             }
         }
     }
 }
 
-/// Reads the settings again, beside everything else: it waits for the disk.
-fn reload(sensor: Arc<Sensor>) {
+/// Opens the log anew and reads the settings again, beside everything else: it waits for the disk.
+fn reload(sensor: Arc<Sensor>, log: LogFile) {
     tokio::task::spawn_blocking(move || {
+        if let Err(error) = log.reopen() {
+            tracing::error!(%error, "the log file cannot be opened anew");
+        }
         if let Err(refused) = sensor.reload() {
             if let ReloadRefused::Faulty(faults) = &refused {
                 for Fault { key, message, file, line, column, .. } in faults {
@@ -74,6 +78,11 @@ pub(crate) struct Running {
 }
 
 impl Running {
+    /// How long [`Running::drain`] may take.
+    pub(crate) fn end_time_max(deadline: Duration) -> Duration {
+        deadline + STORAGE_TIME_MAX
+    }
+
     /// Goes down within `deadline`. Nothing that was acknowledged depends on the order or the end of this:
     /// it only spares senders a broken connection.
     pub(crate) async fn drain(self, deadline: Duration) {

@@ -6,7 +6,7 @@ use std::sync::Arc;
 
 use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
 use sensor_control::{Control, Limits, Options, Token};
-use sensor_ingress::{BindError, ListenerState, ListenerStatus};
+use sensor_ingress::{BindError, Gate, HandedIn, ListenerState, ListenerStatus};
 use tokio::runtime::{Builder, Runtime};
 use tokio_util::sync::CancellationToken;
 
@@ -14,20 +14,24 @@ use super::configured;
 use crate::assemble::{Node, assemble, is_in_memory};
 use crate::cli::Place;
 use crate::config::{Config, Loaded, advertised, shown_path};
+use crate::log::LogGuard;
 use crate::sensor::Sensor;
 use crate::shutdown::{Running, Signals};
+use crate::systemd;
 
 pub(crate) fn run(place: &Place) -> anyhow::Result<ExitCode> {
     let loaded = match configured(place)? {
         Ok(loaded) => loaded,
         Err(status) => return Ok(status),
     };
-    let _log = crate::log::start(loaded.config.log.format, &loaded.config.log.level)?;
+    // Before the log has its thread.
+    let handed_in = systemd::handed_in()?;
+    let log = crate::log::start(&loaded.config.log)?;
     // Mail is for its owner and, at most, a group that may read the archive.
     rustix::process::umask(rustix::fs::Mode::WGRP | rustix::fs::Mode::RWXO);
     raise_descriptor_limit(loaded.config.smtp.slots.connections);
     let runtime = runtime(loaded.config.threads)?;
-    let served = runtime.block_on(serve(loaded));
+    let served = runtime.block_on(serve(loaded, handed_in, &log));
     // A thread that hangs in a system call must not keep the process from ending.
     runtime.shutdown_background();
     served.map(|()| ExitCode::SUCCESS)
@@ -44,11 +48,11 @@ fn runtime(threads: usize) -> io::Result<Runtime> {
     builder.worker_threads(threads).thread_name("sensor").enable_all().build()
 }
 
-async fn serve(loaded: Loaded) -> anyhow::Result<()> {
+async fn serve(loaded: Loaded, handed_in: Vec<HandedIn>, log: &LogGuard) -> anyhow::Result<()> {
     let mut signals = Signals::listen()?;
     let about = About::of(&loaded);
     // Off: nothing listens, so that a sender behind round-robin DNS goes to the next address at once.
-    let node = assemble(&loaded.config)?;
+    let node = assemble(&loaded.config, handed_in)?;
     if loaded.config.smtp.rules.enabled {
         node.gate.enable().await.map_err(not_bound)?;
     }
@@ -58,12 +62,14 @@ async fn serve(loaded: Loaded) -> anyhow::Result<()> {
     let sensor = Sensor::new(&node, loaded);
     let control = Control::bind(Arc::clone(&sensor) as Arc<dyn sensor_control::Node>, token, options)?;
     about.print(&node, &control, &token_path)?;
+    systemd::ready(&status_line(&node.gate));
+    systemd::watch();
     let controlled = CancellationToken::new();
     let control = tokio::spawn(control.run(controlled.clone()));
     let running = start(node);
     let broken = tokio::select! {
         biased;
-        () = signals.end(&sensor) => false,
+        () = signals.end(&sensor, log) => false,
         () = sensor.going_down().cancelled() => false,
         () = running.broken.cancelled() => true,
     };
@@ -71,9 +77,10 @@ async fn serve(loaded: Loaded) -> anyhow::Result<()> {
     if broken {
         tracing::error!("the spool ended by itself: the sensor goes down, so that it is started again");
     }
+    systemd::stopping(Running::end_time_max(sensor.drain_deadline()));
     tokio::select! {
         biased;
-        () = signals.end(&sensor) => tracing::warn!("told twice: connections are cut, what is in work is left"),
+        () = signals.end(&sensor, log) => tracing::warn!("told twice: connections are cut, what is in work is left"),
         () = running.drain(sensor.drain_deadline()) => {}
     }
     // Last, so that whoever asks is told that it goes down.
@@ -142,13 +149,10 @@ impl About {
             self.config_file.as_deref().unwrap_or("built-in defaults (mailsensor config init prints a file)");
         writeln!(out, "mailsensor {}, configuration: {config}", env!("CARGO_PKG_VERSION"))?;
         let mut listeners = node.gate.status().listeners;
+        for line in listener_lines(&listeners) {
+            writeln!(out, "{line}")?;
+        }
         listeners.retain(|listener| listener.state == ListenerState::Open);
-        for ListenerStatus { address, name, .. } in &listeners {
-            writeln!(out, "listens on {address} ({name})")?;
-        }
-        if listeners.is_empty() {
-            writeln!(out, "listens nowhere: smtp.enabled is false")?;
-        }
         if let Some(identity) = &node.identity {
             writeln!(out, "shows the certificate with SHA-256 {}", identity.fingerprint())?;
         }
@@ -176,6 +180,23 @@ impl About {
         writeln!(out, "ready")?;
         out.flush()
     }
+}
+
+fn listener_lines(listeners: &[ListenerStatus]) -> Vec<String> {
+    let line = |ListenerStatus { address, name, state, .. }: &ListenerStatus| match state {
+        ListenerState::Open => Some(format!("listens on {address} ({name})")),
+        ListenerState::TurningAway => {
+            Some(format!("turns away by 421 on {address} ({name}): smtp.enabled is false"))
+        }
+        ListenerState::Closed => None,
+    };
+    let lines: Vec<String> = listeners.iter().filter_map(line).collect();
+    if lines.is_empty() { vec!["listens nowhere: smtp.enabled is false".to_owned()] } else { lines }
+}
+
+/// What `systemctl status` shows.
+fn status_line(gate: &Gate) -> String {
+    listener_lines(&gate.status().listeners).join(", ")
 }
 
 fn rules_line(config: &Config) -> String {

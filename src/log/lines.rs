@@ -1,6 +1,7 @@
 //! Lines on their way from events to the thread that writes them.
 
 use std::cell::RefCell;
+use std::fs::File;
 use std::io::{self, Write};
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
@@ -16,6 +17,14 @@ const GATHER: Duration = Duration::from_millis(20);
 /// How long the end of the log waits for a reader that does not read.
 const END_WAIT: Duration = Duration::from_secs(2);
 
+/// What lines are written to.
+pub(super) trait Sink {
+    /// Takes whole lines, as far as it can.
+    fn write(&mut self, text: &[u8]);
+    /// Writes to `file` from now on.
+    fn turn_to(&mut self, file: File);
+}
+
 /// The queue. Whoever logs never waits for whoever reads.
 #[derive(Default)]
 pub(super) struct Lines {
@@ -26,6 +35,15 @@ pub(super) struct Lines {
 #[derive(Default)]
 struct Waiting {
     text: Vec<u8>,
+    dropped: u64,
+    /// A file to write from now on.
+    file: Option<File>,
+    stage: Stage,
+}
+
+/// What the writing thread found to do.
+struct Found {
+    file: Option<File>,
     dropped: u64,
     stage: Stage,
 }
@@ -58,16 +76,24 @@ impl Lines {
         }
     }
 
+    /// Has lines that wait, and all later ones, written to `file`.
+    pub(super) fn write_to(&self, file: File) {
+        self.waiting().file = Some(file);
+        self.changed.notify_all();
+    }
+
     /// Writes lines until the end. `on_dropped` is told how many were lost, and may log that.
-    pub(super) fn write_all(&self, out: &mut impl Write, on_dropped: impl Fn(u64)) {
+    pub(super) fn write_all(&self, out: &mut impl Sink, on_dropped: impl Fn(u64)) {
         let mut batch = Vec::new();
         loop {
-            let (stage, dropped) = self.gather(&mut batch);
-            // Where the log cannot be written there is nobody to tell.
-            let _ = out.write_all(&batch);
+            let found = self.gather(&mut batch);
+            if let Some(file) = found.file {
+                out.turn_to(file);
+            }
+            out.write(&batch);
             batch.clear();
-            match (dropped, stage) {
-                (1.., _) => on_dropped(dropped),
+            match (found.dropped, found.stage) {
+                (1.., _) => on_dropped(found.dropped),
                 (0, Stage::Open) => {}
                 (0, Stage::Ending | Stage::Written) => break,
             }
@@ -76,16 +102,27 @@ impl Lines {
         self.changed.notify_all();
     }
 
-    /// Waits for a line and a moment longer, then swaps what waits with `batch`.
-    fn gather(&self, batch: &mut Vec<u8>) -> (Stage, u64) {
-        let idle = |waiting: &mut Waiting| waiting.text.is_empty() && waiting.stage == Stage::Open;
+    /// Waits for something to do and a moment longer, then swaps what waits with `batch`.
+    fn gather(&self, batch: &mut Vec<u8>) -> Found {
+        let idle = |waiting: &mut Waiting| {
+            waiting.text.is_empty() && waiting.file.is_none() && waiting.stage == Stage::Open
+        };
         let waiting = self.changed.wait_while(self.waiting(), idle).unwrap_or_else(PoisonError::into_inner);
-        // Only the end of the log is worth less than the whole time to gather.
-        let is_open = |waiting: &mut Waiting| waiting.stage == Stage::Open;
+        // Only the end of the log, or of its file, is worth less than the whole time to gather.
+        let is_open = |waiting: &mut Waiting| waiting.file.is_none() && waiting.stage == Stage::Open;
         let gathered = self.changed.wait_timeout_while(waiting, GATHER, is_open);
         let (mut waiting, _) = gathered.unwrap_or_else(PoisonError::into_inner);
         std::mem::swap(&mut waiting.text, batch);
-        (waiting.stage, std::mem::take(&mut waiting.dropped))
+        Found {
+            file: waiting.file.take(),
+            dropped: std::mem::take(&mut waiting.dropped),
+            stage: waiting.stage,
+        }
+    }
+
+    #[cfg(test)]
+    pub(super) fn text_waiting(&self) -> String {
+        String::from_utf8(self.waiting().text.clone()).expect("lines are text")
     }
 
     /// Ends the log: what was pushed by now is written, unless its reader hangs.
@@ -155,18 +192,17 @@ mod tests {
         text: Vec<u8>,
     }
 
-    impl Write for Hanging {
-        fn write(&mut self, octets: &[u8]) -> io::Result<usize> {
+    impl Sink for Hanging {
+        fn write(&mut self, text: &[u8]) {
             if self.text.is_empty() {
                 self.reached.wait();
                 let _ = self.go_on.recv();
             }
-            self.text.extend_from_slice(octets);
-            Ok(octets.len())
+            self.text.extend_from_slice(text);
         }
 
-        fn flush(&mut self) -> io::Result<()> {
-            Ok(())
+        fn turn_to(&mut self, _: File) {
+            self.text.extend_from_slice(b"(another file) ");
         }
     }
 
@@ -191,6 +227,26 @@ mod tests {
         let text = writer.join().unwrap();
         assert_eq!(text.len(), "first ".len() + WAITING_OCTETS_MAX + "3 dropped".len());
         assert!(text.ends_with(b"3 dropped"));
+    }
+
+    #[test]
+    fn what_waits_when_the_file_changes_goes_to_the_new_one() {
+        let lines = Arc::new(Lines::default());
+        let (reached, (go, go_on)) = (Arc::new(Barrier::new(2)), mpsc::channel());
+        let mut out = Hanging { reached: Arc::clone(&reached), go_on, text: Vec::new() };
+        let written = Arc::clone(&lines);
+        let writer = std::thread::spawn(move || {
+            written.write_all(&mut out, |_| {});
+            out.text
+        });
+        lines.push(b"in work ");
+        reached.wait();
+        lines.push(b"waiting ");
+        lines.write_to(tempfile::tempfile().unwrap());
+        lines.push(b"later");
+        go.send(()).unwrap();
+        lines.end();
+        assert_eq!(writer.join().unwrap(), b"in work (another file) waiting later");
     }
 
     #[test]
