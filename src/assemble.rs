@@ -23,29 +23,29 @@ pub(crate) struct Node {
 }
 
 /// Opens everything that the configuration names. Must be called within a runtime.
-pub(crate) fn assemble(config: Config) -> anyhow::Result<Node> {
+pub(crate) fn assemble(config: &Config) -> anyhow::Result<Node> {
     let clock: Clock = Arc::new(unix_millis);
-    let spool = open_spool(&config, &clock)?;
+    let spool = open_spool(config, &clock)?;
     let archive_dir = &config.archive_dir;
     let archive_disk = RealDisk::new(archive_dir)
         .with_context(|| format!("cannot use the archive directory {}", archive_dir.display()))?;
     let archive = Arc::new(DirectoryArchive::new(Arc::new(archive_disk)));
-    let pipeline = Pipeline::new(spool.clone(), archive, pipeline_options(&config), Arc::clone(&clock));
-    let identity = identity(&config)?;
+    let pipeline = Pipeline::new(spool.clone(), archive, pipeline_options(config), Arc::clone(&clock));
+    let identity = identity(config)?;
     let ids = MailIds::new(config.node, salt()?);
     let intake = Intake::new(spool.clone(), ids, config.node, clock, config.spool.commit_deadline);
-    let door = Arc::new(Door::new(intake, door_settings(&config)));
-    let plans = listener_plans(&config, identity.as_ref())?;
+    let door = Arc::new(Door::new(intake, door_settings(config)));
+    let plans = listener_plans(config, identity.as_ref())?;
     let gate = Gate::new(Arc::clone(&door), plans, Vec::new())?;
     Ok(Node { door, gate, pipeline, spool, identity })
 }
 
 /// What of the configuration the door is held to.
-fn door_settings(config: &Config) -> Settings {
+pub(crate) fn door_settings(config: &Config) -> Settings {
     let smtp = &config.smtp;
     Settings {
         rules: smtp.rules.clone(),
-        grace: Settings::GRACE,
+        grace: config.grace,
         bare_newline: smtp.bare_newline,
         slots: smtp.slots,
         addresses: config.log.addresses,
@@ -96,7 +96,10 @@ pub(crate) fn identity(config: &Config) -> anyhow::Result<Option<TlsIdentity>> {
 }
 
 /// What of the configuration the gate is held to.
-fn listener_plans(config: &Config, identity: Option<&TlsIdentity>) -> anyhow::Result<Vec<ListenerPlan>> {
+pub(crate) fn listener_plans(
+    config: &Config,
+    identity: Option<&TlsIdentity>,
+) -> anyhow::Result<Vec<ListenerPlan>> {
     config.smtp.listeners.iter().map(|listener| listener_plan(listener, identity)).collect()
 }
 

@@ -40,6 +40,8 @@ pub(crate) enum Command {
     /// Ask the rules what they would do
     #[command(subcommand)]
     Rules(RulesCommand),
+    #[command(flatten)]
+    Operate(OperateCommand),
     /// Look at what is accepted but not kept yet; reads beside a running sensor
     #[command(subcommand)]
     Spool(SpoolCommand),
@@ -48,6 +50,63 @@ pub(crate) enum Command {
     Message(MessageCommand),
     /// Say which version this is
     Version,
+}
+
+/// What a running sensor is asked and told, over the socket in its state directory.
+#[derive(Debug, Subcommand)]
+pub(crate) enum OperateCommand {
+    /// Say what the running sensor is doing
+    Status(Told),
+    /// Take mail
+    Enable(Told),
+    /// Take no mail: listeners close, transactions in progress end
+    Disable(Told),
+    /// Change a setting of the running sensor; it holds at once and after a restart
+    Set {
+        /// Such as enabled=false, clients=10.0.0.0/8,!10.9.0.0/16, message_size_limit='50 MiB'; `key=` alone
+        /// makes a list empty
+        #[arg(required = true, value_name = "KEY=VALUE")]
+        settings: Vec<String>,
+        #[command(flatten)]
+        how: Told,
+        #[command(flatten)]
+        meant: Meant,
+    },
+    /// Take back what was set at run time: the configuration files say again what holds
+    Reset {
+        /// Such as clients
+        #[arg(required = true, value_name = "KEY")]
+        keys: Vec<String>,
+        #[command(flatten)]
+        how: Told,
+        #[command(flatten)]
+        meant: Meant,
+    },
+    /// Read the configuration again, whole or not at all
+    Reload(Told),
+    /// End as with SIGTERM: transactions in progress end, then the sensor does
+    Drain(Told),
+    /// Refuse for good at once what the rules before the last change would have taken
+    EndGrace(Told),
+}
+
+/// How the answer is printed.
+#[derive(Args, Clone, Copy, Debug)]
+pub(crate) struct Told {
+    /// As JSON
+    #[arg(long)]
+    pub(crate) json: bool,
+}
+
+/// How a change is meant.
+#[derive(Args, Clone, Copy, Debug)]
+pub(crate) struct Meant {
+    /// Only say what would change
+    #[arg(long)]
+    pub(crate) dry_run: bool,
+    /// Also where it turns the default of a list around
+    #[arg(long)]
+    pub(crate) confirm: bool,
 }
 
 #[derive(Debug, Subcommand)]

@@ -3,6 +3,7 @@
 pub(crate) mod check;
 pub(crate) mod config;
 pub(crate) mod message;
+pub(crate) mod operate;
 pub(crate) mod rules;
 pub(crate) mod run;
 pub(crate) mod spool;

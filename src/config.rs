@@ -4,6 +4,7 @@
 //! directory, the environment (`MAILSENSOR__SMTP__ENABLED`), the command line. They are taken whole or not at
 //! all.
 
+mod control;
 mod listener;
 mod load;
 mod smtp;
@@ -17,6 +18,7 @@ use sensor_policy::Octets;
 use sensor_settings::{Form, Key, Reader, Reload, Shown, Table};
 
 use crate::log;
+pub(crate) use control::Control;
 pub(crate) use listener::ListenerConfig;
 pub(crate) use load::{Loaded, load};
 pub(crate) use smtp::{Smtp, advertised};
@@ -33,6 +35,9 @@ pub(crate) struct Config {
     pub(crate) pipeline: Pipeline,
     pub(crate) archive_dir: PathBuf,
     pub(crate) log: Log,
+    pub(crate) control: Control,
+    /// For how long a narrowing of the rules is gentle.
+    pub(crate) grace: Duration,
     pub(crate) drain_deadline: Duration,
 }
 
@@ -81,6 +86,9 @@ impl Config {
         let archive = reader.table("archive", "Where mail is kept.");
         let archive_dir = archive.optional(ARCHIVE_DIRECTORY, &Form::path());
         let log = Log::read(&reader.table("log", "What is logged, on standard error."));
+        let control =
+            Control::read(&reader.table("control", "How a running sensor is watched and told things."));
+        let grace = control::grace(&reader.table("rules", "How changes of the rules are taken."));
         let drain = reader.table("drain", "How the sensor goes down.");
         Self {
             archive_dir: archive_dir.unwrap_or_else(|| state_dir.join("archive")),
@@ -92,12 +100,19 @@ impl Config {
             spool,
             pipeline,
             log,
+            control,
+            grace,
             drain_deadline: drain.read(DRAIN_DEADLINE, &duration(0, 3_600), "30s"),
         }
     }
 
     pub(crate) fn spool_dir(&self) -> PathBuf {
         self.state_dir.join("spool")
+    }
+
+    /// Where the command line finds the control plane.
+    pub(crate) fn control_socket(&self) -> PathBuf {
+        self.state_dir.join("control.sock")
     }
 
     pub(crate) fn tls_dir(&self) -> PathBuf {
@@ -118,7 +133,7 @@ const STATE_DIR: Key = Key::new(
 const HOSTNAME: Key = Key::new(
     "hostname",
     "The name in the greeting and in the self-signed certificate. Not set: the name of this host.",
-    Reload::Restart,
+    Reload::Live,
 );
 const NODE: Key = Key::new(
     "node",
@@ -136,7 +151,7 @@ const ARCHIVE_DIRECTORY: Key = Key::new(
 const DRAIN_DEADLINE: Key = Key::new(
     "deadline",
     "How long transactions in progress may take to end when the sensor goes down.",
-    Reload::Restart,
+    Reload::Live,
 );
 
 impl Spool {
@@ -238,7 +253,7 @@ const LEVEL: Key = Key::new(
 const ADDRESSES_SHOWN: Key = Key::new(
     "addresses",
     "How much of envelope addresses is logged. Bodies and subjects never are.",
-    Reload::Restart,
+    Reload::Live,
 );
 
 fn duration(least_seconds: u64, most_seconds: u64) -> Form<Duration> {

@@ -5,6 +5,7 @@ mod cli;
 mod command;
 mod config;
 mod log;
+mod sensor;
 mod shutdown;
 
 use std::process::ExitCode;
@@ -20,6 +21,7 @@ fn main() -> ExitCode {
         Command::Check => command::check::check(&cli.place),
         Command::Config(config) => command::config::config(&cli.place, &config),
         Command::Rules(rules) => command::rules::rules(&cli.place, &rules),
+        Command::Operate(order) => command::operate::operate(&cli.place, &order),
         Command::Spool(spool) => command::spool::spool(&cli.place, &spool),
         Command::Message(message) => command::message::message(&cli.place, &message),
         Command::Version => command::version(),

@@ -9,14 +9,17 @@ use tokio::task::JoinHandle;
 use tokio::time::{Instant, timeout_at};
 use tokio_util::sync::CancellationToken;
 
+use sensor_control::{Fault, Node, ReloadRefused};
 use sensor_mail::Envelope;
 use sensor_spool::Spool;
+
+use crate::sensor::Sensor;
 
 /// How long behind the deadline the files in hand and the last commits may take. What is not done by then
 /// is done after the next start, as after a kill.
 const STORAGE_TIME_MAX: Duration = Duration::from_secs(10);
 
-/// The signals that end the sensor. SIGHUP is heard and changes nothing yet.
+/// The signals that end the sensor, and SIGHUP, which has it read its settings again.
 pub(crate) struct Signals {
     terminate: Signal,
     interrupt: Signal,
@@ -33,18 +36,30 @@ impl Signals {
         })
     }
 
-    /// Waits for SIGTERM or SIGINT.
-    pub(crate) async fn end(&mut self) {
+    /// Waits for SIGTERM or SIGINT; reloads at each SIGHUP until then.
+    pub(crate) async fn end(&mut self, sensor: &Arc<Sensor>) {
         loop {
             tokio::select! {
                 _ = self.terminate.recv() => return,
                 _ = self.interrupt.recv() => return,
-                _ = self.hang_up.recv() => {
-                    tracing::warn!("SIGHUP: settings are read at the start only; restart to change them");
-                }
+                _ = self.hang_up.recv() => reload(Arc::clone(sensor)),
             }
         }
     }
+}
+
+/// Reads the settings again, beside everything else: it waits for the disk.
+fn reload(sensor: Arc<Sensor>) {
+    tokio::task::spawn_blocking(move || {
+        if let Err(refused) = sensor.reload() {
+            if let ReloadRefused::Faulty(faults) = &refused {
+                for Fault { key, message, file, line, column, .. } in faults {
+                    tracing::error!(key, message, file, line, column, "fault in the settings");
+                }
+            }
+            tracing::error!(%refused, "not reloaded: the settings are as they were");
+        }
+    });
 }
 
 /// What runs, and how each part is told to end.

@@ -5,6 +5,7 @@ use std::process::ExitCode;
 use std::sync::Arc;
 
 use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
+use sensor_control::{Control, Limits, Options, Token};
 use sensor_ingress::{BindError, ListenerState, ListenerStatus};
 use tokio::runtime::{Builder, Runtime};
 use tokio_util::sync::CancellationToken;
@@ -13,6 +14,7 @@ use super::configured;
 use crate::assemble::{Node, assemble, is_in_memory};
 use crate::cli::Place;
 use crate::config::{Config, Loaded, advertised, shown_path};
+use crate::sensor::Sensor;
 use crate::shutdown::{Running, Signals};
 
 pub(crate) fn run(place: &Place) -> anyhow::Result<ExitCode> {
@@ -44,31 +46,52 @@ fn runtime(threads: usize) -> io::Result<Runtime> {
 
 async fn serve(loaded: Loaded) -> anyhow::Result<()> {
     let mut signals = Signals::listen()?;
-    let deadline = loaded.config.drain_deadline;
     let about = About::of(&loaded);
     // Off: nothing listens, so that a sender behind round-robin DNS goes to the next address at once.
-    let is_enabled = loaded.config.smtp.rules.enabled;
-    let node = assemble(loaded.config)?;
-    if is_enabled {
+    let node = assemble(&loaded.config)?;
+    if loaded.config.smtp.rules.enabled {
         node.gate.enable().await.map_err(not_bound)?;
     }
-    about.print(&node)?;
+    let options = control_options(&loaded.config);
+    let token = Token::load_or_create(&loaded.config.state_dir)?;
+    let token_path = shown_path(token.path());
+    let sensor = Sensor::new(&node, loaded);
+    let control = Control::bind(Arc::clone(&sensor) as Arc<dyn sensor_control::Node>, token, options)?;
+    about.print(&node, &control, &token_path)?;
+    let controlled = CancellationToken::new();
+    let control = tokio::spawn(control.run(controlled.clone()));
     let running = start(node);
     let broken = tokio::select! {
         biased;
-        () = signals.end() => false,
+        () = signals.end(&sensor) => false,
+        () = sensor.going_down().cancelled() => false,
         () = running.broken.cancelled() => true,
     };
+    sensor.going_down().cancel();
     if broken {
         tracing::error!("the spool ended by itself: the sensor goes down, so that it is started again");
     }
     tokio::select! {
         biased;
-        () = signals.end() => tracing::warn!("told twice: connections are cut, what is in work is left"),
-        () = running.drain(deadline) => {}
+        () = signals.end(&sensor) => tracing::warn!("told twice: connections are cut, what is in work is left"),
+        () = running.drain(sensor.drain_deadline()) => {}
+    }
+    // Last, so that whoever asks is told that it goes down.
+    controlled.cancel();
+    if let Err(error) = control.await {
+        tracing::error!(%error, "the control plane ended badly");
     }
     anyhow::ensure!(!broken, "the spool ended by itself; what was accepted is on its disk");
     Ok(())
+}
+
+fn control_options(config: &Config) -> Options {
+    Options {
+        address: config.control.address,
+        socket: config.control_socket(),
+        hosts: config.control.hosts.clone(),
+        limits: Limits::default(),
+    }
 }
 
 /// Every listener that cannot be had, in one error.
@@ -113,7 +136,7 @@ impl About {
     }
 
     /// For a person, and for whoever starts the sensor and waits for `ready`.
-    fn print(&self, node: &Node) -> io::Result<()> {
+    fn print(&self, node: &Node, control: &Control, token: &str) -> io::Result<()> {
         let mut out = io::stdout().lock();
         let config =
             self.config_file.as_deref().unwrap_or("built-in defaults (mailsensor config init prints a file)");
@@ -133,6 +156,10 @@ impl About {
         match self.paused {
             true => writeln!(out, "leaves it in {}: pipeline.paused is true", self.spool)?,
             false => writeln!(out, "keeps it in {}", self.archive)?,
+        }
+        match control.address() {
+            Some(address) => writeln!(out, "is controlled at http://{address} with the token in {token}")?,
+            None => writeln!(out, "is controlled at {} only", control.socket_path().display())?,
         }
         if self.in_memory {
             writeln!(out, "warning: that is in memory (tmpfs): mail does not outlive the power")?;

@@ -170,43 +170,42 @@ fn networks(table: &Table<'_>, key: Key) -> Networks {
     })
 }
 
-const LISTENER_NAME: Key =
-    Key::new("name", "What the listener is called in logs and records.", Reload::Restart);
+const LISTENER_NAME: Key = Key::new("name", "What the listener is called in logs and records.", Reload::Live);
 const ADDRESS: Key = Key::new(
     "address",
     "Where it listens; [::]:25 takes IPv4 and IPv6. Port 0: a free one, shown at the start.",
-    Reload::Restart,
+    Reload::Live,
 );
 const LISTENER_SECURITY: Key = Key::new(
     "security",
     "What smtp.tls.security is for this listener alone. Not set: the same.",
-    Reload::Restart,
+    Reload::Live,
 );
 const CLIENT_CERTIFICATES: Key = Key::new(
     "client_certificates",
     "Whether clients are asked for a certificate in TLS: request records what it is worth; with require\n\
      there is no TLS without a good one, which needs security required or implicit.",
-    Reload::Restart,
+    Reload::Live,
 );
 const CLIENT_CA: Key = Key::new(
     "client_ca",
     "Certificates of the authorities whose clients' certificates are good, PEM.",
-    Reload::Restart,
+    Reload::Live,
 );
 const PROXY: Key = Key::new(
     "proxy",
     "Proxies and load balancers that begin each connection with a PROXY header (version 1 or 2). One from\n\
      here without a header is closed; a header from elsewhere is none. Clients are those behind the proxy:\n\
      list them in smtp.clients.",
-    Reload::Restart,
+    Reload::Live,
 );
 const XCLIENT: Key = Key::new(
     "xclient",
     "Clients that may speak for others by XCLIENT: smtp.clients and the record then see the other.",
-    Reload::Restart,
+    Reload::Live,
 );
 const XFORWARD: Key = Key::new(
     "xforward",
     "Clients that may say by XFORWARD where they had a message from. It changes only the record.",
-    Reload::Restart,
+    Reload::Live,
 );

@@ -68,41 +68,41 @@ pub(super) fn item_faults(faults: Vec<EntryFault>) -> Vec<ItemFault> {
 }
 
 const ENABLED: Key =
-    Key::new("enabled", "Whether mail is taken. Off: nothing listens.", Reload::Restart).at_run_time();
+    Key::new("enabled", "Whether mail is taken. Off: nothing listens.", Reload::Live).at_run_time();
 const DOMAINS: Key = Key::new(
     "destination_domains",
     "Domains whose recipients are covered; `!` excepts. An entry covers its subdomains, the most\n\
      specific entry decides. Empty: every domain. With at least one entry that covers: only what\n\
      is covered. With `!` entries only: all but those.",
-    Reload::Restart,
+    Reload::Live,
 )
 .at_run_time();
 const UNCOVERED_KEY: Key = Key::new(
     "uncovered",
     "What becomes of a recipient that is not covered: refuse (550) or accept (taken, not scanned).",
-    Reload::Restart,
+    Reload::Live,
 )
 .at_run_time();
 const CLIENTS: Key = Key::new(
     "clients",
     "Addresses and blocks that may connect; `!` excepts. The longest prefix decides. Empty: any\n\
      client if destination_domains is set, else only clients in the subnets of this host.",
-    Reload::Restart,
+    Reload::Live,
 )
 .at_run_time();
-const SIZE_LIMIT: Key = Key::new("message_size_limit", "The largest message.", Reload::Restart).at_run_time();
+const SIZE_LIMIT: Key = Key::new("message_size_limit", "The largest message.", Reload::Live).at_run_time();
 const BARE_NEWLINE: Key = Key::new(
     "bare_newline",
     "What becomes of a message with a CR or LF that stands alone: keep (as it came, flagged) or\n\
      reject (550).",
-    Reload::Restart,
+    Reload::Live,
 );
 
 const TLS_SECURITY: Key = Key::new(
     "security",
     "Whether STARTTLS is offered (opportunistic), needed before any mail (required) or neither (none), or\n\
      a connection is TLS from its first octet (implicit), on listeners that do not say it themselves.",
-    Reload::Restart,
+    Reload::Live,
 )
 .at_run_time();
 
@@ -127,9 +127,9 @@ const CERTIFICATE: Key = Key::new(
     "certificate",
     "The certificate chain, PEM, own certificate first. Not set: a self-signed one is made once\n\
      and kept in the state directory.",
-    Reload::Restart,
+    Reload::Live,
 );
-const CERTIFICATE_KEY: Key = Key::new("key", "The certificate's private key, PEM.", Reload::Restart);
+const CERTIFICATE_KEY: Key = Key::new("key", "The certificate's private key, PEM.", Reload::Live);
 
 fn slot_limits(table: &Table<'_>) -> SlotLimits {
     SlotLimits {
@@ -141,12 +141,12 @@ fn slot_limits(table: &Table<'_>) -> SlotLimits {
 const CONNECTIONS: Key = Key::new(
     "connections",
     "Connections at a time. An idle one costs some 5 KiB, 25 KiB with TLS.",
-    Reload::Restart,
+    Reload::Live,
 );
 const CONNECTIONS_PER_CLIENT: Key = Key::new(
     "connections_per_client",
     "Connections at a time of one client: an IPv4 address or an IPv6 /64.",
-    Reload::Restart,
+    Reload::Live,
 );
 
 fn session_limits(table: &Table<'_>) -> Limits {
@@ -165,22 +165,21 @@ fn session_limits(table: &Table<'_>) -> Limits {
     }
 }
 
-const RECIPIENTS: Key = Key::new("recipients", "Recipients of one message.", Reload::Restart);
-const COMMANDS: Key =
-    Key::new("commands", "Commands of a connection since its last message.", Reload::Restart);
-const MESSAGES: Key = Key::new("messages", "Messages of a connection; 0 is unlimited.", Reload::Restart);
+const RECIPIENTS: Key = Key::new("recipients", "Recipients of one message.", Reload::Live);
+const COMMANDS: Key = Key::new("commands", "Commands of a connection since its last message.", Reload::Live);
+const MESSAGES: Key = Key::new("messages", "Messages of a connection; 0 is unlimited.", Reload::Live);
 const ERRORS: Key =
-    Key::new("errors", "Faulty commands of a connection since its last message.", Reload::Restart);
+    Key::new("errors", "Faulty commands of a connection since its last message.", Reload::Live);
 const DRAIN: Key = Key::new(
     "drain_size",
     "How much of a message that is refused while it arrives is read and dropped, so that the\n\
      client sees the reply; above it the connection is closed.",
-    Reload::Restart,
+    Reload::Live,
 );
 const LEAST_RATE: Key = Key::new(
     "body_rate_min",
     "The slowest message, in octets per second of the time that the sensor waits for the client.",
-    Reload::Restart,
+    Reload::Live,
 );
 
 fn timeouts(table: &Table<'_>) -> Timeouts {
@@ -196,20 +195,20 @@ fn timeouts(table: &Table<'_>) -> Timeouts {
 const COMMAND_TIME: Key = Key::new(
     "command_time",
     "How long a client may take for a command (RFC 5321 section 4.5.3.2.7: at least 5m).",
-    Reload::Restart,
+    Reload::Live,
 );
 const COMMANDS_TIME: Key = Key::new(
     "commands_time",
     "How long a connection is held for a client that sends commands but no message.",
-    Reload::Restart,
+    Reload::Live,
 );
 const BODY_TIME: Key = Key::new(
     "body_time",
     "How long a client may pause within a message (RFC 5321 section 4.5.3.2.5: at least 3m).",
-    Reload::Restart,
+    Reload::Live,
 );
 const BODY_GRACE: Key =
-    Key::new("body_grace", "How long a message may be slower than body_rate_min.", Reload::Restart);
+    Key::new("body_grace", "How long a message may be slower than body_rate_min.", Reload::Live);
 
 /// What SIZE advertises.
 pub(crate) fn advertised(rules: &Rules) -> Option<NonZeroU64> {

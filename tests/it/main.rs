@@ -15,6 +15,7 @@ mod dialogues;
 mod door;
 mod harness;
 mod listeners;
+mod operate;
 mod round_robin;
 mod simulation;
 mod survival;

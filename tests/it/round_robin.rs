@@ -45,12 +45,7 @@ fn one_name_two_sensors_a_drain_and_a_kill_lose_nothing() {
         is_over.store(true, Ordering::Relaxed);
         submitted.join().unwrap()
     });
-    wait_for("an empty queue", || {
-        (postfix.queued() == 0).then_some(()).or_else(|| {
-            postfix.flush();
-            None
-        })
-    });
+    postfix.wait_empty();
     for (home, sensor) in homes.iter().zip(sensors) {
         home.wait_drained();
         assert!(sensor.unwrap().end().success());
@@ -88,13 +83,13 @@ fn token_of(message: &[u8]) -> String {
 }
 
 /// The id in `status=sent (250 2.0.0 queued as <id>)`.
-fn id_of_sent(line: &str) -> Option<&str> {
+pub(crate) fn id_of_sent(line: &str) -> Option<&str> {
     let (_, reply) = line.split_once("status=sent (250 2.0.0 queued as ")?;
     reply.split(')').next()
 }
 
 /// Hands messages to Postfix until it is over; gives their tokens.
-fn submit(postfix: &Postfix, is_over: &AtomicBool) -> Vec<String> {
+pub(crate) fn submit(postfix: &Postfix, is_over: &AtomicBool) -> Vec<String> {
     let mut client = Client::hello(postfix.address);
     let mut tokens = Vec::new();
     while tokens.len() < *MESSAGES.start()

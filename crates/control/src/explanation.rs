@@ -18,6 +18,7 @@ pub struct Question {
     pub local: Option<IpAddr>,
     /// The size that it declares, such as `20 MiB`.
     #[serde(default)]
+    #[schema(pattern = "^[0-9]{1,12}( ?[KMG]i?B)?$")]
     pub size: Option<String>,
     /// The addresses that it names in RCPT; at most 1,000.
     #[serde(default)]

@@ -210,7 +210,7 @@ impl From<ChangeRefused> for Problem {
             }
             ChangeRefused::Faulty(faults) => Self::faulty(faults),
             ChangeRefused::NeedsConfirmation(flips) => {
-                let detail = format!("{detail}: repeat it with confirm=true if it is meant");
+                let detail = format!("{detail}: repeat it with confirm=true (--confirm) if it is meant");
                 Self { flips, ..Self::new(ProblemKind::NeedsConfirmation, detail) }
             }
             ChangeRefused::NotApplied(_) => Self::new(ProblemKind::NotApplied, detail),

@@ -78,7 +78,7 @@ pub struct Control {
 #[derive(Debug, thiserror::Error)]
 pub enum BindError {
     /// Not over TCP.
-    #[error("control plane: cannot listen on {address}: {source}")]
+    #[error("control plane: cannot listen on {address}: {source}; control.address names another, or none")]
     Network {
         /// Where.
         address: SocketAddr,

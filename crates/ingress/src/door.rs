@@ -200,6 +200,12 @@ impl Door {
         self.live.load().addresses()
     }
 
+    /// How many connections there ever were since the start.
+    #[must_use]
+    pub fn connections(&self) -> u64 {
+        self.connections.load(Ordering::Relaxed)
+    }
+
     pub(crate) fn next_connection(&self) -> u64 {
         self.connections.fetch_add(1, Ordering::Relaxed) + 1
     }

@@ -64,6 +64,15 @@ pub struct Layers<T> {
     pub(crate) sources: Vec<Source>,
 }
 
+/// By hand, because settings need not be cloned for it: a program keeps the layers that are in force while it
+/// tries others.
+impl<T> Clone for Layers<T> {
+    fn clone(&self) -> Self {
+        let Self { places, read, runtime, sources } = self;
+        Self { places: places.clone(), read: *read, runtime: runtime.clone(), sources: sources.clone() }
+    }
+}
+
 impl<T> Layers<T> {
     /// Reads all layers. `read` asks for all keys.
     ///

@@ -41,7 +41,8 @@ fn each_setting_is_shown_with_its_layer() {
     let (output, shown) = said(&home, &["config", "show"], &variables);
     assert!(output.status.success(), "{shown}");
     for line in [
-        "name = \"relay\"  # mailsensor.toml:3; a change needs a restart",
+        "state_dir = \"state\"  # mailsensor.toml:1; a change needs a restart",
+        "name = \"relay\"  # mailsensor.toml:3",
         "clients = [\"192.0.2.0/24\"]  # conf.d/10-site.toml:2",
         "message_size_limit = \"2 MiB\"  # state/runtime.toml:3",
         "uncovered = \"accept\"  # MAILSENSOR__SMTP__UNCOVERED",

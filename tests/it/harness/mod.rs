@@ -1,6 +1,7 @@
 //! What the tests share: the sensor as a child process, a client that says exactly what it is told, a proxy
 //! that records, and mail servers.
 
+pub(crate) mod api;
 pub(crate) mod client;
 pub(crate) mod load;
 pub(crate) mod postfix;

@@ -4,6 +4,7 @@ use std::fs;
 use std::net::{SocketAddr, TcpListener};
 use std::path::PathBuf;
 use std::process::Command;
+use std::time::{Duration, Instant};
 
 use tempfile::TempDir;
 
@@ -137,6 +138,22 @@ impl Postfix {
     pub(crate) fn queued(&self) -> usize {
         let spool = self.folder.path().join("spool");
         ["incoming", "active", "deferred"].iter().map(|queue| files_below(&spool.join(queue))).sum()
+    }
+
+    /// Has deferred mail tried again until none is left. Not all the time: each flush starts processes.
+    pub(crate) fn wait_empty(&self) {
+        let begun = Instant::now();
+        wait_for("an empty queue", || {
+            if self.queued() == 0 {
+                return Some(());
+            }
+            self.flush();
+            let next = begun.elapsed() + Duration::from_millis(500);
+            while self.queued() > 0 && begun.elapsed() < next {
+                std::thread::sleep(Duration::from_millis(20));
+            }
+            None
+        });
     }
 
     pub(crate) fn log(&self) -> String {

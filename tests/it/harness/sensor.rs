@@ -100,14 +100,21 @@ impl Home {
     /// Starts the sensor by `command`, which ends in the binary: a tracer or a limiter before it.
     pub(crate) fn start_under(&self, mut command: Command) -> Sensor {
         let log = fs::OpenOptions::new().create(true).append(true).open(self.log_path()).unwrap();
+        if !fs::read_to_string(self.config()).unwrap().contains("[control]") {
+            // Its default port is one for the whole machine.
+            command.env("MAILSENSOR__CONTROL__ADDRESS", "none");
+        }
         command.arg("--config").arg(self.config()).arg("run").stdout(Stdio::piped()).stderr(log);
         let mut child = command.spawn().unwrap();
         let mut said = BufReader::new(child.stdout.take().unwrap()).lines();
-        let mut address = None;
+        let (mut address, mut control) = (None, None);
         for line in said.by_ref() {
             let line = line.unwrap();
             if let Some(rest) = line.trim().strip_prefix("listens on") {
                 address = rest.split_whitespace().next().and_then(|word| word.parse().ok());
+            }
+            if let Some(rest) = line.trim().strip_prefix("is controlled at http://") {
+                control = rest.split_whitespace().next().and_then(|word| word.parse().ok());
             }
             if line.trim().starts_with("ready") {
                 break;
@@ -119,7 +126,7 @@ impl Home {
         };
         // What it prints later must not fill the pipe.
         std::thread::spawn(move || said.for_each(drop));
-        Sensor { child, address }
+        Sensor { child, address, control }
     }
 
     fn log_path(&self) -> PathBuf {
@@ -135,6 +142,8 @@ impl Home {
 pub(crate) struct Sensor {
     child: Child,
     pub(crate) address: SocketAddr,
+    /// The control plane, where it listens over TCP.
+    pub(crate) control: Option<SocketAddr>,
 }
 
 impl Sensor {

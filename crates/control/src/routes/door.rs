@@ -51,7 +51,7 @@ pub(super) async fn show(State(work): State<Work>, _: Sensor, _: Nothing) -> Res
     patch, path = "/v1/sensors/{sensor}/smtp", operation_id = "change_smtp", tag = "smtp",
     params(
         ("sensor" = String, Path, description = "`self`", example = "self"),
-        ("If-Match" = Option<String>, Header, description = "The ETag of the settings that are meant to be changed"),
+        ("If-Match" = Option<String>, Header, pattern = r#"^(\*|"[0-9a-f]{32}")$"#, description = "The ETag of the settings that are meant to be changed"),
         Parameters
     ),
     request_body(content((SmtpPatch = "application/json"), (SmtpPatch = "application/merge-patch+json"))),
@@ -77,7 +77,7 @@ pub(super) async fn change(
     post, path = "/v1/sensors/{sensor}/smtp/enable", operation_id = "enable_smtp", tag = "smtp",
     params(
         ("sensor" = String, Path, description = "`self`", example = "self"),
-        ("If-Match" = Option<String>, Header, description = "The ETag of the settings that are meant to be changed"),
+        ("If-Match" = Option<String>, Header, pattern = r#"^(\*|"[0-9a-f]{32}")$"#, description = "The ETag of the settings that are meant to be changed"),
         Parameters
     ),
     responses((status = 200, description = "What has changed", body = Changed))
@@ -98,7 +98,7 @@ pub(super) async fn enable(
     post, path = "/v1/sensors/{sensor}/smtp/disable", operation_id = "disable_smtp", tag = "smtp",
     params(
         ("sensor" = String, Path, description = "`self`", example = "self"),
-        ("If-Match" = Option<String>, Header, description = "The ETag of the settings that are meant to be changed"),
+        ("If-Match" = Option<String>, Header, pattern = r#"^(\*|"[0-9a-f]{32}")$"#, description = "The ETag of the settings that are meant to be changed"),
         Parameters
     ),
     responses((status = 200, description = "What has changed", body = Changed))

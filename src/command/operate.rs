@@ -1,0 +1,179 @@
+//! `mailsensor status | enable | disable | set | reset | reload | drain | end-grace`: asks the running sensor.
+
+use std::io::{self, Write};
+use std::process::ExitCode;
+
+use anyhow::Context;
+use sensor_control::{Changed, Client, Flags, Grace, Key, Reloaded, State, Status};
+use serde_json::{Map, Value, json};
+
+use super::{configured, one_line, print};
+use crate::cli::{Meant, OperateCommand, Place, Told};
+
+/// As much of a setting's value as fits a line of a terminal.
+const VALUE_CHARACTERS_MAX: usize = 200;
+
+pub(crate) fn operate(place: &Place, order: &OperateCommand) -> anyhow::Result<ExitCode> {
+    let socket = match configured(place)? {
+        Ok(loaded) => loaded.config.control_socket(),
+        Err(status) => return Ok(status),
+    };
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
+    runtime.block_on(async {
+        let client = Client::connect(&socket).await?;
+        match order {
+            OperateCommand::Status(how) => tell(*how, &client.status().await?, status),
+            OperateCommand::Enable(how) => tell(*how, &client.enable(&Flags::default()).await?, changed),
+            OperateCommand::Disable(how) => tell(*how, &client.disable(&Flags::default()).await?, changed),
+            OperateCommand::Set { settings, how, meant } => {
+                let patch = patch(settings)?;
+                tell(*how, &client.change(&patch, &flags(*meant)).await?, changed)
+            }
+            OperateCommand::Reset { keys, how, meant } => {
+                let mut patch = Map::new();
+                for name in keys {
+                    put(&mut patch, key(name)?, Value::Null);
+                }
+                tell(*how, &client.change(&Value::Object(patch), &flags(*meant)).await?, changed)
+            }
+            OperateCommand::Reload(how) => tell(*how, &client.reload().await?, reloaded),
+            OperateCommand::Drain(how) => tell(*how, &client.drain().await?, |draining, out| {
+                let (connections, seconds) = (draining.connections, draining.deadline_seconds);
+                writeln!(
+                    out,
+                    "going down; {connections} connections have {seconds} s to end what they are at"
+                )
+            }),
+            OperateCommand::EndGrace(how) => {
+                tell(*how, &client.end_grace().await?, |ended, out| match &ended.ended {
+                    Some(Grace { since, .. }) => writeln!(out, "ended the grace of the change at {since}"),
+                    None => writeln!(out, "there was no grace to end"),
+                })
+            }
+        }
+    })
+}
+
+fn tell<T: serde::Serialize>(
+    how: Told,
+    answer: &T,
+    human: impl FnOnce(&T, &mut dyn Write) -> io::Result<()>,
+) -> anyhow::Result<ExitCode> {
+    print(|out| match how.json {
+        true => writeln!(out, "{:#}", json!(answer)),
+        false => human(answer, out),
+    })
+}
+
+fn flags(meant: Meant) -> Flags {
+    Flags { dry_run: meant.dry_run, confirm: meant.confirm, if_match: None }
+}
+
+/// `KEY=VALUE` as a JSON Merge Patch of the settings.
+fn patch(settings: &[String]) -> anyhow::Result<Value> {
+    let mut patch = Map::new();
+    for setting in settings {
+        let (name, text) = setting.split_once('=').with_context(|| format!("{setting}: not KEY=VALUE"))?;
+        let key = key(name)?;
+        let value = match key {
+            Key::Enabled => Value::Bool(text.parse().with_context(|| format!("{setting}: true or false"))?),
+            Key::DestinationDomains | Key::Clients => {
+                text.split(',').map(str::trim).filter(|item| !item.is_empty()).collect()
+            }
+            Key::Uncovered | Key::MessageSizeLimit | Key::TlsSecurity => Value::from(text),
+        };
+        put(&mut patch, key, value);
+    }
+    Ok(Value::Object(patch))
+}
+
+fn key(name: &str) -> anyhow::Result<Key> {
+    let found = Key::ALL.into_iter().find(|key| name == key.name() || name == key.path());
+    found.with_context(|| {
+        let names: Vec<_> = Key::ALL.iter().map(|key| key.name()).collect();
+        format!("{name} cannot be set at run time; what can: {}", names.join(", "))
+    })
+}
+
+fn put(patch: &mut Map<String, Value>, key: Key, value: Value) {
+    match key.name().split_once('.') {
+        Some((table, name)) => {
+            let inner = patch.entry(table).or_insert_with(|| Value::Object(Map::new()));
+            inner[name] = value;
+        }
+        None => drop(patch.insert(key.name().to_owned(), value)),
+    }
+}
+
+fn changed(changed: &Changed, out: &mut dyn Write) -> io::Result<()> {
+    if changed.dry_run {
+        writeln!(out, "would change:")?;
+    }
+    differences(&changed.differences, out)?;
+    for key in Key::ALL {
+        if changed.differences.iter().any(|difference| difference.key == key.path())
+            && let Some(about) = changed.smtp.about.get(&key)
+        {
+            writeln!(out, "{key}: {}", about.meaning)?;
+        }
+    }
+    Ok(())
+}
+
+fn reloaded(reloaded: &Reloaded, out: &mut dyn Write) -> io::Result<()> {
+    writeln!(out, "reloaded")?;
+    differences(&reloaded.differences, out)
+}
+
+fn differences(differences: &[sensor_control::Difference], out: &mut dyn Write) -> io::Result<()> {
+    if differences.is_empty() {
+        return writeln!(out, "nothing is different");
+    }
+    for difference in differences {
+        let shown = |value: &Option<String>| {
+            value.as_deref().map_or_else(|| "not set".to_owned(), |text| one_line(text, VALUE_CHARACTERS_MAX))
+        };
+        let when = if difference.needs_restart { " (with the next start)" } else { "" };
+        writeln!(out, "{}: {} -> {}{when}", difference.key, shown(&difference.old), shown(&difference.new))?;
+    }
+    Ok(())
+}
+
+fn status(status: &Status, out: &mut dyn Write) -> io::Result<()> {
+    let state = match status.state {
+        State::Enabled => "takes mail",
+        State::Disabled => "takes no mail: it is switched off",
+        State::Draining => "is going down",
+    };
+    writeln!(out, "mailsensor {} on {} {state}, since {}", status.version, status.hostname, status.started)?;
+    for listener in &status.listeners {
+        let is = if listener.listening { "listens on" } else { "closed, would listen on" };
+        writeln!(out, "  {}: {is} {} (TLS {})", listener.name, listener.address, listener.security)?;
+    }
+    writeln!(out, "connections: {}", status.connections)?;
+    let balance = &status.conservation;
+    writeln!(
+        out,
+        "accepted {} = in spool {} + kept {} + set aside {} + withdrawn {} + lost {}",
+        balance.accepted, balance.in_spool, balance.kept, balance.set_aside, balance.withdrawn, balance.lost
+    )?;
+    let space = &status.space;
+    writeln!(out, "spool: {} octets of files, {} free on its disk", space.octets, space.free_octets)?;
+    for certificate in &status.certificates {
+        writeln!(out, "certificate: SHA-256 {}, until {}", certificate.fingerprint, certificate.expires)?;
+    }
+    if let Some(Grace { since, until }) = &status.grace {
+        let softened = status.softened;
+        writeln!(
+            out,
+            "gentle since {since} until {until}: {softened} refusals were softened (end-grace ends it)"
+        )?;
+    }
+    for file in &status.files {
+        writeln!(out, "settings from {file}")?;
+    }
+    for warning in &status.warnings {
+        writeln!(out, "warning: {warning}")?;
+    }
+    Ok(())
+}

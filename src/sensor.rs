@@ -1,0 +1,142 @@
+//! A sensor that runs, as the control plane and the signals know it.
+//!
+//! ```text
+//!  PATCH, enable, reload, SIGHUP --> [ layers: one change at a time ]
+//!                                       |  checked whole; durable; then in force
+//!                                       v
+//!                              gate, door, certificate      View: what reads see, replaced as one
+//! ```
+
+mod change;
+mod explain;
+mod report;
+mod view;
+
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
+
+use arc_swap::ArcSwap;
+use jiff::Timestamp;
+use sensor_control::{
+    Change, ChangeRefused, Changed, Draining, Explained, Fault, GraceEnded, Metrics, Question, Readiness,
+    ReloadRefused, Reloaded, Smtp, Status,
+};
+use sensor_ingress::{Door, Gate, TlsIdentity};
+use sensor_mail::Envelope;
+use sensor_settings::{Layers, Shown};
+use sensor_spool::Spool;
+use tokio_util::sync::CancellationToken;
+
+use crate::assemble::Node;
+use crate::config::{Config, Loaded};
+pub(crate) use explain::explain;
+use view::View;
+
+/// What is told things while it runs.
+pub(crate) struct Sensor {
+    door: Arc<Door>,
+    gate: Gate,
+    spool: Spool<Envelope>,
+    started: Timestamp,
+    /// Cancelled when it is to go down.
+    going_down: CancellationToken,
+    view: ArcSwap<View>,
+    /// Held while a change is made, also while the disk is waited for: reads never ask for it.
+    settings: Mutex<Settings>,
+}
+
+/// The settings in force, and where they come from.
+struct Settings {
+    layers: Layers<Config>,
+    shown: Shown,
+    config: Config,
+    identity: Option<TlsIdentity>,
+}
+
+impl Sensor {
+    /// The sensor that `node` is, with the settings that it was assembled from.
+    pub(crate) fn new(node: &Node, loaded: Loaded) -> Arc<Self> {
+        let Loaded { config, shown, layers, .. } = loaded;
+        let files = layers.files().map(str::to_owned).collect();
+        let view = View::new(&config, &shown, node.identity.as_ref(), files);
+        let settings = Settings { layers, shown, config, identity: node.identity.clone() };
+        Arc::new(Self {
+            door: Arc::clone(&node.door),
+            gate: node.gate.clone(),
+            spool: node.spool.clone(),
+            started: now(),
+            going_down: CancellationToken::new(),
+            view: ArcSwap::from_pointee(view),
+            settings: Mutex::new(settings),
+        })
+    }
+
+    /// Cancelled when somebody told it to go down.
+    pub(crate) fn going_down(&self) -> &CancellationToken {
+        &self.going_down
+    }
+
+    /// How long transactions may take to end when it goes down.
+    pub(crate) fn drain_deadline(&self) -> Duration {
+        self.view.load().drain_deadline
+    }
+
+    fn settings(&self) -> MutexGuard<'_, Settings> {
+        self.settings.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl sensor_control::Node for Sensor {
+    fn readiness(&self) -> Readiness {
+        if self.going_down.is_cancelled() { Readiness::Draining } else { Readiness::Ready }
+    }
+
+    fn smtp(&self) -> Smtp {
+        let view = self.view.load();
+        Smtp { grace: self.grace_of(&view), ..view.smtp.clone() }
+    }
+
+    fn status(&self) -> Status {
+        self.report_status()
+    }
+
+    fn metrics(&self) -> Metrics {
+        self.report_metrics()
+    }
+
+    fn change(&self, change: Change) -> Result<Changed, ChangeRefused> {
+        self.make_change(&change)
+    }
+
+    fn reload(&self) -> Result<Reloaded, ReloadRefused> {
+        self.reload_settings()
+    }
+
+    fn drain(&self) -> Draining {
+        tracing::info!("told by the control plane to go down");
+        self.going_down.cancel();
+        Draining {
+            connections: u64::from(self.door.slots.open()),
+            deadline_seconds: self.drain_deadline().as_secs(),
+        }
+    }
+
+    fn end_grace(&self) -> GraceEnded {
+        let ended = self.grace_of(&self.view.load());
+        if self.door.end_grace() {
+            tracing::warn!("the grace is ended: what the rules refuse is refused for good");
+        }
+        GraceEnded { ended }
+    }
+
+    fn explain(&self, question: Question) -> Result<Explained, Vec<Fault>> {
+        explain(self.door.live().rules(), &question, Some(&self.door))
+    }
+}
+
+/// In whole seconds, as people read it.
+#[expect(clippy::disallowed_methods, reason = "what people are shown is told by the clock on the wall")]
+fn now() -> Timestamp {
+    let now = Timestamp::now();
+    Timestamp::from_second(now.as_second()).unwrap_or(now)
+}

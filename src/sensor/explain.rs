@@ -1,0 +1,93 @@
+//! What a client would be answered, and why: for the API of a running sensor and for `rules explain`.
+
+use std::net::IpAddr;
+
+use sensor_control::{Explained, Fault, Outcome, Question, Step};
+use sensor_ingress::{Door, read_interfaces};
+use sensor_mail::{Admission, ForwardPath};
+use sensor_policy::{Decision, Explanation, Interface, Octets, Rules, Treatment};
+use sensor_smtp::Reply;
+
+/// Asks `rules` in the order of a session, up to where the client would be sent away. A door that runs says
+/// what it would answer, which is gentler than the rules for a while after they were narrowed.
+///
+/// # Errors
+/// What in the question cannot be understood.
+pub(crate) fn explain(
+    rules: &Rules,
+    question: &Question,
+    door: Option<&Door>,
+) -> Result<Explained, Vec<Fault>> {
+    let octets = size(question)?;
+    let interfaces =
+        read_interfaces().map_err(|error| vec![Fault::new("local", format!("no interfaces: {error}"))])?;
+    let local = question.local.unwrap_or_else(|| likely_local(question.client, &interfaces));
+    let connect = rules.explain_connect(question.client, local, &interfaces);
+    let decision = door.map(|door| door.would_connect(question.client, local));
+    let mut steps = vec![step(&connect, decision, Reply::to_client, "220")];
+    if steps.iter().all(|step| step.outcome == Outcome::Admitted) {
+        let message = rules.explain_mail(octets);
+        let decision = door.map(|door| door.would_begin(octets));
+        steps.push(step(&message, decision, Reply::to_admission, "250 2.1.0"));
+        steps.extend(question.recipients.iter().map(|typed| recipient(rules, typed, door)));
+    }
+    Ok(Explained { local, steps })
+}
+
+fn size(question: &Question) -> Result<Option<u64>, Vec<Fault>> {
+    let Some(text) = &question.size else { return Ok(None) };
+    match Octets::parse(text) {
+        Ok(octets) => Ok(Some(octets.count())),
+        Err(fault) => Err(vec![Fault::new("size", fault.to_string())]),
+    }
+}
+
+fn recipient(rules: &Rules, typed: &str, door: Option<&Door>) -> Step {
+    match ForwardPath::parse(typed) {
+        Ok(path) => {
+            let decision = door.map(|door| door.would_take(&path));
+            step(&rules.explain_rcpt(&path), decision, Reply::to_admission, "250 2.1.5")
+        }
+        Err(error) => Step {
+            question: format!("recipient {typed:?}"),
+            outcome: Outcome::Refused,
+            rule: None,
+            reason: error.to_string(),
+            default: None,
+            reply: "501 5.1.3".to_owned(),
+            softened: false,
+        },
+    }
+}
+
+fn step(
+    explanation: &Explanation<'_>,
+    decision: Option<Decision>,
+    refusal: fn(&Admission) -> Option<Reply>,
+    admitted: &str,
+) -> Step {
+    let decision = decision.unwrap_or_else(|| explanation.decision.clone());
+    let outcome = match (&decision.admission, decision.treatment) {
+        (Admission::Admit, Treatment::Scan) => Outcome::Admitted,
+        (Admission::Admit, Treatment::Unscanned) => Outcome::Unscanned,
+        (Admission::Refuse(_), _) => Outcome::Refused,
+        (Admission::TryLater(_), _) => Outcome::TryLater,
+    };
+    Step {
+        question: explanation.question.to_string(),
+        outcome,
+        rule: Some(explanation.rule().to_string()),
+        reason: explanation.reason.to_string(),
+        default: explanation.default.as_ref().map(ToString::to_string),
+        reply: refusal(&decision.admission).map_or_else(|| admitted.to_owned(), |reply| reply.to_string()),
+        softened: decision.softened,
+    }
+}
+
+/// The address of this host that a client would reach: one of its own subnet, else any that is not loopback.
+fn likely_local(client: IpAddr, interfaces: &[Interface]) -> IpAddr {
+    let client = client.to_canonical();
+    let near = interfaces.iter().find(|interface| interface.network().contains(&client));
+    let outer = || interfaces.iter().find(|interface| !interface.address.is_loopback());
+    near.or_else(outer).map_or(client, |interface| interface.address)
+}
