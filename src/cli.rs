@@ -72,7 +72,7 @@ pub(crate) enum Command {
 pub(crate) enum OperateCommand {
     /// Say what the running sensor is doing
     Status(Told),
-    /// Take mail
+    /// Take mail: open the listeners
     Enable(Told),
     /// Take no mail: listeners close, transactions in progress end
     Disable(Told),
