@@ -91,7 +91,7 @@ impl Expected {
 /// A message that is accepted.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Kept {
-    /// Its envelope, as [`account`] writes it.
+    /// Its envelope, as `account` writes it.
     pub account: String,
     /// Its octets.
     pub octets: Vec<u8>,
