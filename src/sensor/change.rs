@@ -34,13 +34,11 @@ impl Sensor {
             return Err(ChangeRefused::NeedsConfirmation(flips));
         }
         // What the system may refuse comes first, what only the disk may refuse next, what cannot fail last.
-        self.open(proposed, identity.as_ref()).map_err(ChangeRefused::NotApplied)?;
-        let kept = proposal.keep();
-        let Effective { settings: next, shown: next_shown } = kept.map_err(|error| {
-            self.open(config, identity.as_ref()).unwrap_or_else(|why| tracing::error!(why, "not as before"));
-            self.close(config);
-            not_kept(&error)
-        })?;
+        let back = || self.go_back(config, identity.as_ref());
+        let opened = self.open(proposed, identity.as_ref()).inspect_err(|_| back());
+        opened.map_err(ChangeRefused::NotApplied)?;
+        let kept = proposal.keep().inspect_err(|_| back());
+        let Effective { settings: next, shown: next_shown } = kept.map_err(|error| not_kept(&error))?;
         settings.enter(self, next, next_shown);
         let smtp = sensor_control::Node::smtp(self);
         told(&differences, "settings changed by the control plane");
@@ -57,7 +55,10 @@ impl Sensor {
             (Some(present), Some(fresh)) => Some((present.clone(), Some(fresh))),
             (present, fresh) => fresh.or_else(|| present.clone()).map(|identity| (identity, None)),
         };
-        self.open(&next, shows.as_ref().map(|(identity, _)| identity)).map_err(ReloadRefused::NotApplied)?;
+        let opened = self.open(&next, shows.as_ref().map(|(identity, _)| identity));
+        opened
+            .inspect_err(|_| self.go_back(&settings.config, settings.identity.as_ref()))
+            .map_err(ReloadRefused::NotApplied)?;
         if let Some((present, Some(fresh))) = &shows
             && present.renew(fresh)
         {
@@ -71,7 +72,8 @@ impl Sensor {
         Ok(Reloaded { differences })
     }
 
-    /// Has the listeners as `config` wants them, and opens them if it does: all of it, or nothing is changed.
+    /// Has the listeners as `config` wants them, and opens them if it does. Where only the second fails,
+    /// [`go_back`](Self::go_back) undoes the first.
     fn open(&self, config: &Config, identity: Option<&TlsIdentity>) -> Result<(), String> {
         let runtime = Handle::current();
         let plans = listener_plans(config, identity).map_err(|error| format!("{error:#}"))?;
@@ -82,6 +84,14 @@ impl Sensor {
             runtime.block_on(self.gate.enable()).map_err(|errors| told_all(&errors))?;
         }
         Ok(())
+    }
+
+    /// Has the listeners as they were when a change stops half-way.
+    fn go_back(&self, config: &Config, identity: Option<&TlsIdentity>) {
+        if let Err(why) = self.open(config, identity) {
+            tracing::error!(why, "the listeners are not as before");
+        }
+        self.close(config);
     }
 
     /// Closes the listeners where `config` says so.

@@ -4,7 +4,7 @@
 use std::collections::BTreeSet;
 use std::fs;
 use std::io::Write;
-use std::net::TcpStream;
+use std::net::{TcpListener, TcpStream};
 use std::sync::atomic::{AtomicBool, Ordering};
 
 use serde_json::{Value, json};
@@ -136,6 +136,26 @@ fn reloads_under_load_drop_nothing_and_faulty_files_change_nothing() {
     home.wait_drained();
     assert!(sensor.end().success());
     check(&home, &sent);
+}
+
+#[test]
+fn a_reload_that_cannot_listen_leaves_the_listeners_as_they_were() {
+    let fixed = TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap();
+    let taken = TcpListener::bind("127.0.0.1:0").unwrap();
+    let home = Home::on(&fixed.to_string(), SMALL);
+    let sensor = home.start();
+    let api = Api::new(&home, sensor.control.expect("a control plane over TCP"));
+    assert_eq!(api.post(&format!("{SMTP}/disable")).status, 200);
+    // The file says enabled, and another address: the listeners are replaced first, then they cannot open.
+    fs::remove_file(home.state().join("runtime.toml")).unwrap();
+    home.reconfigure(&fixed.to_string(), &taken.local_addr().unwrap().to_string());
+    let answer = api.post("/v1/reload");
+    assert_eq!(answer.status, 503, "{answer:?}");
+    let status = api.get("/v1/status").body;
+    assert_eq!(status["state"], "disabled", "{status}");
+    assert_eq!(status["listeners"][0]["address"], sensor.address.to_string(), "{status}");
+    assert_eq!(api.post(&format!("{SMTP}/enable")).status, 200);
+    assert!(Client::connected(sensor.address).try_reply().unwrap().starts_with("220"));
 }
 
 #[test]
