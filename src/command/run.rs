@@ -13,7 +13,7 @@ use tokio_util::sync::CancellationToken;
 use super::configured;
 use crate::assemble::{Node, assemble, is_in_memory};
 use crate::cli::Place;
-use crate::config::{Config, Loaded, advertised, shown_path};
+use crate::config::{Config, Loaded, shown_path};
 use crate::log::LogGuard;
 use crate::sensor::Sensor;
 use crate::shutdown::{Running, Signals};
@@ -51,16 +51,18 @@ fn runtime(threads: usize) -> io::Result<Runtime> {
 async fn serve(loaded: Loaded, handed_in: Vec<HandedIn>, log: &LogGuard) -> anyhow::Result<()> {
     let mut signals = Signals::listen()?;
     let about = About::of(&loaded);
-    // Off: nothing listens, so that a sender behind round-robin DNS goes to the next address at once.
+    let is_enabled = loaded.config.smtp.rules.enabled;
     let node = assemble(&loaded.config, handed_in)?;
-    if loaded.config.smtp.rules.enabled {
-        node.gate.enable().await.map_err(not_bound)?;
-    }
     let options = control_options(&loaded.config);
     let token = Token::load_or_create(&loaded.config.state_dir)?;
     let token_path = shown_path(token.path());
     let sensor = Sensor::new(&node, loaded);
     let control = Control::bind(Arc::clone(&sensor) as Arc<dyn sensor_control::Node>, token, options)?;
+    // Last of what can fail: no mail is taken by a sensor that does not start. Off: nothing listens, so that a
+    // sender behind round-robin DNS goes to the next address at once.
+    if is_enabled {
+        node.gate.enable().await.map_err(not_bound)?;
+    }
     about.print(&node, &control, &token_path)?;
     systemd::ready(&status_line(&node.gate));
     systemd::watch();
@@ -201,7 +203,7 @@ fn status_line(gate: &Gate) -> String {
 
 fn rules_line(config: &Config) -> String {
     let rules = &config.smtp.rules;
-    let size = match advertised(rules) {
+    let size = match rules.size.octets() {
         None => "of any size".to_owned(),
         Some(octets) => format!("up to {octets} octets"),
     };

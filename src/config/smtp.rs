@@ -1,6 +1,6 @@
 //! `[smtp]`: the rules of the door, the listeners, the limits.
 
-use std::num::{NonZeroU32, NonZeroU64};
+use std::num::NonZeroU32;
 use std::path::PathBuf;
 
 use sensor_ingress::{BareNewline, CertificateFiles, SlotLimits};
@@ -209,8 +209,3 @@ const BODY_TIME: Key = Key::new(
 );
 const BODY_GRACE: Key =
     Key::new("body_grace", "How long a message may be slower than body_rate_min.", Reload::Live);
-
-/// What SIZE advertises.
-pub(crate) fn advertised(rules: &Rules) -> Option<NonZeroU64> {
-    NonZeroU64::new(rules.size.advertised())
-}

@@ -10,7 +10,7 @@ use sensor_policy::ClientDefault;
 use sensor_settings::{Origin, Shown};
 
 use super::Sensor;
-use crate::config::{Config, advertised};
+use crate::config::Config;
 
 /// The settings in force, as they are shown.
 pub(super) struct View {
@@ -110,7 +110,7 @@ fn meaning(key: Key, config: &Config) -> String {
             format!("{}: {}", rules.default_of_clients(), own_subnets())
         }
         Key::Clients => rules.default_of_clients().to_string(),
-        Key::MessageSizeLimit => match advertised(rules) {
+        Key::MessageSizeLimit => match rules.size.octets() {
             None => "messages of any size are taken".to_owned(),
             Some(octets) => format!("messages of up to {octets} octets are taken"),
         },
