@@ -1,7 +1,9 @@
 //! An SMTP client that says exactly what it is told and shows exactly what it is answered.
 
+use std::fs;
 use std::io::{BufRead, BufReader, Read, Write};
 use std::net::{SocketAddr, TcpStream};
+use std::time::Duration;
 
 use super::PATIENCE;
 
@@ -33,6 +35,24 @@ impl Client {
         stream.set_read_timeout(Some(PATIENCE))?;
         stream.set_nodelay(true)?;
         Ok(Self { reader: BufReader::new(stream) })
+    }
+
+    /// How long replies are waited for from now on.
+    pub(crate) fn be_patient_for(&self, time: Duration) -> std::io::Result<()> {
+        self.reader.get_ref().set_read_timeout(Some(time))
+    }
+
+    /// Whether the kernel of this machine knows the other end of the connection, which is on it too.
+    pub(crate) fn has_counterpart(&self) -> bool {
+        let stream = self.reader.get_ref();
+        let (Ok(own), Ok(peer)) = (stream.local_addr(), stream.peer_addr()) else { return false };
+        // proc_pid_net(5): the local address is the second field, the remote one the third, ports in hex.
+        let ends = [peer, own].map(|address| format!(":{:04X}", address.port()));
+        let table = fs::read_to_string("/proc/net/tcp").unwrap();
+        table
+            .lines()
+            .map(|line| line.split_whitespace().skip(1))
+            .any(|mut fields| ends.iter().all(|end| fields.next().is_some_and(|field| field.ends_with(end))))
     }
 
     /// The connection, to end it from another thread.

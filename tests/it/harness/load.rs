@@ -10,7 +10,7 @@ use std::time::Duration;
 
 use super::client::{Client, stuffed};
 use super::random::Random;
-use super::wait_for;
+use super::{PATIENCE, wait_for};
 
 /// What the sender of a message knows at the end.
 #[derive(Debug, PartialEq, Eq)]
@@ -144,8 +144,19 @@ impl Shared {
     }
 }
 
+/// How long a greeting is waited for. One that is late is looked into, not taken for a failure.
+const GREETING_TIME: Duration = Duration::from_secs(10);
+
+/// Where the last segment of a handshake meets a listener that closes, the kernel may forget the connection
+/// without a reset: its client would wait until it gives up (RFC 5321 section 4.5.3.2.1: after five minutes).
+/// That is no failure of the sensor, which never had the connection. One that it has must be greeted.
 fn greet(client: &mut Client) -> io::Result<()> {
-    client.try_reply()?;
+    client.be_patient_for(GREETING_TIME)?;
+    client.try_reply().map_err(|error| match error.kind() {
+        ErrorKind::WouldBlock if !client.has_counterpart() => ErrorKind::ConnectionAborted.into(),
+        _ => error,
+    })?;
+    client.be_patient_for(PATIENCE)?;
     let reply = say(client, "EHLO client.example.com\r\n")?;
     if reply.starts_with("250") { Ok(()) } else { Err(io::Error::other(reply)) }
 }
