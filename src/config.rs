@@ -21,7 +21,7 @@ use crate::log;
 pub(crate) use control::Control;
 pub(crate) use listener::ListenerConfig;
 pub(crate) use load::{Loaded, load};
-pub(crate) use smtp::Smtp;
+pub(crate) use smtp::{BARE, Smtp, UNCOVERED};
 
 /// Everything that can be configured.
 #[derive(Debug)]

@@ -9,6 +9,7 @@
 
 mod change;
 mod explain;
+mod past;
 mod report;
 mod view;
 
@@ -30,6 +31,7 @@ use tokio_util::sync::CancellationToken;
 use crate::assemble::Node;
 use crate::config::{Config, Loaded};
 pub(crate) use explain::explain;
+use past::{Past, last_change};
 use view::View;
 
 use crate::systemd::Reloading;
@@ -49,6 +51,7 @@ pub(crate) struct Sensor {
 
 /// The settings in force, and where they come from.
 struct Settings {
+    past: Past,
     layers: Layers<Config>,
     shown: Shown,
     config: Config,
@@ -60,8 +63,12 @@ impl Sensor {
     pub(crate) fn new(node: &Node, loaded: Loaded) -> Arc<Self> {
         let Loaded { config, shown, layers, .. } = loaded;
         let files = layers.files().map(str::to_owned).collect();
-        let view = View::new(&config, &shown, node.identity.as_ref(), files);
-        let settings = Settings { layers, shown, config, identity: node.identity.clone() };
+        let past = Past::in_directory(&config.state_dir);
+        past.recall(&node.door);
+        past.keep(&node.door);
+        let narrowed = last_change(&node.door).map(|since| (since, config.grace));
+        let view = View { narrowed, ..View::new(&config, &shown, node.identity.as_ref(), files) };
+        let settings = Settings { past, layers, shown, config, identity: node.identity.clone() };
         Arc::new(Self {
             door: Arc::clone(&node.door),
             gate: node.gate.clone(),
@@ -127,6 +134,7 @@ impl sensor_control::Node for Sensor {
     fn end_grace(&self) -> GraceEnded {
         let ended = self.grace_of(&self.view.load());
         if self.door.end_grace() {
+            self.settings().past.keep(&self.door);
             tracing::warn!("the grace is ended: what the rules refuse is refused for good");
         }
         GraceEnded { ended }

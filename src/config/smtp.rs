@@ -22,11 +22,15 @@ pub(crate) struct Smtp {
     pub(crate) timeouts: Timeouts,
 }
 
+/// The words for [`Uncovered`].
+pub(crate) const UNCOVERED: &[(&str, Uncovered)] =
+    &[("refuse", Uncovered::Refuse), ("accept", Uncovered::Accept)];
+/// The words for [`BareNewline`].
+pub(crate) const BARE: &[(&str, BareNewline)] =
+    &[("keep", BareNewline::Keep), ("reject", BareNewline::Reject)];
+
 impl Smtp {
     pub(super) fn read(table: &Table<'_>) -> Self {
-        const UNCOVERED: &[(&str, Uncovered)] =
-            &[("refuse", Uncovered::Refuse), ("accept", Uncovered::Accept)];
-        const BARE: &[(&str, BareNewline)] = &[("keep", BareNewline::Keep), ("reject", BareNewline::Reject)];
         let size_limit = Form::new("unlimited or a size such as 50 MiB", |text| {
             SizeLimit::parse(text).map_err(|fault| fault.to_string())
         });

@@ -10,8 +10,9 @@ use sensor_policy::Rules;
 use sensor_settings::{self as settings, Effective, Faults, KeepError, Refused, Reload, Shown};
 use tokio::runtime::Handle;
 
+use super::past::last_change;
 use super::view::{View, smtp};
-use super::{Sensor, Settings, now};
+use super::{Sensor, Settings};
 use crate::assemble::{door_settings, identity, listener_plans};
 use crate::config::Config;
 
@@ -21,7 +22,7 @@ impl Sensor {
         if change.is_stale(&sensor_control::Node::smtp(self)) {
             return Err(ChangeRefused::Stale);
         }
-        let Settings { layers, shown, config, identity } = &mut *settings;
+        let Settings { layers, shown, config, identity, .. } = &mut *settings;
         let proposal = layers.propose(&entries(change)?).map_err(refused)?;
         let Effective { settings: proposed, shown: proposed_shown } = proposal.effective();
         let differences = differences(shown, proposed_shown);
@@ -106,12 +107,12 @@ impl Settings {
     /// Other settings hold from now on.
     fn enter(&mut self, sensor: &Sensor, config: Config, shown: Shown) {
         sensor.door.change(door_settings(&config));
+        self.past.keep(&sensor.door);
         sensor.close(&config);
         let files = self.layers.files().map(str::to_owned).collect();
         let before = sensor.view.load();
         let mut view = View::new(&config, &shown, self.identity.as_ref(), files);
-        let changed_rules = self.config.smtp.rules != config.smtp.rules;
-        view.narrowed = if changed_rules { Some((now(), config.grace)) } else { before.narrowed };
+        view.narrowed = last_change(&sensor.door).map(|since| (since, config.grace));
         view.waiting_for_restart = before.waiting_for_restart.clone();
         for difference in shown.differences(&self.shown) {
             let is_new = view.waiting_for_restart.iter().all(|key| key != difference.path);

@@ -35,7 +35,7 @@ use crate::slots::{Slot, Slots};
 mod live;
 
 pub(crate) use live::Closed;
-pub use live::{BareNewline, Live, Settings};
+pub use live::{BareNewline, History, Live, Settings, Terms};
 
 /// What stands between a socket and the spool.
 pub struct Door {
@@ -93,6 +93,24 @@ impl Door {
     pub fn change(&self, settings: Settings) {
         let now = now();
         self.live.rcu(|live| live.followed_by(settings.clone(), now));
+        self.tell_grace();
+    }
+
+    /// Tells of terms that held before those it began with, each replaced so long ago: a restart is no end of
+    /// the grace.
+    pub fn remember(&self, former: &[(Terms, Duration)]) {
+        let now = now();
+        self.live.rcu(|live| live.preceded_by(former, now));
+        self.tell_grace();
+    }
+
+    /// What holds and what counts, to [`remember`](Self::remember) it after a restart.
+    #[must_use]
+    pub fn history(&self) -> History {
+        self.live.load().history(now())
+    }
+
+    fn tell_grace(&self) {
         if let Some(Grace { left, former }) = self.grace() {
             tracing::info!(?left, former, "what former rules would have taken is not refused for good");
         }

@@ -84,6 +84,11 @@ impl ClientRules {
         Ok(Self { entries: Entries::new(entries), v4, v6, positive })
     }
 
+    /// The entries as typed, in the order of the file.
+    pub fn entries(&self) -> impl Iterator<Item = &str> {
+        self.entries.iter()
+    }
+
     /// How many entries the list has, repetitions included.
     #[must_use]
     pub fn len(&self) -> usize {

@@ -120,6 +120,11 @@ impl DomainRules {
             .any(|suffix| self.names.get(suffix).is_some_and(|at| at.negated))
     }
 
+    /// The entries as typed, in the order of the file.
+    pub fn entries(&self) -> impl Iterator<Item = &str> {
+        self.entries.iter()
+    }
+
     /// How many entries the list has, repetitions included.
     #[must_use]
     pub fn len(&self) -> usize {

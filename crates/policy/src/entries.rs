@@ -30,11 +30,19 @@ impl Entries {
         self.ends.is_empty()
     }
 
+    pub(crate) fn iter(&self) -> impl Iterator<Item = &str> {
+        (0..self.len()).map(|index| self.typed(index))
+    }
+
     /// The entry that `position` names, in the list called `list`.
     pub(crate) fn deciding(&self, list: &'static str, position: Position) -> DecidingEntry<'_> {
         let index = position.index();
+        DecidingEntry { list, index, typed: self.typed(index), negated: position.negated }
+    }
+
+    fn typed(&self, index: usize) -> &str {
         let start = index.checked_sub(1).map_or(0, |before| self.ends[before]);
-        DecidingEntry { list, index, typed: &self.text[start..self.ends[index]], negated: position.negated }
+        &self.text[start..self.ends[index]]
     }
 }
 

@@ -53,13 +53,20 @@ impl<R> Succession<R> {
 
     /// The rules that hold.
     #[must_use]
-    pub fn current(&self) -> &R {
+    pub fn current(&self) -> &Arc<R> {
         &self.current
     }
 
     /// The former rules that count at `now`, in the order of their ends.
     pub fn former(&self, now: Instant) -> impl Iterator<Item = &R> {
         self.former.iter().filter(move |former| !self.is_over(former, now)).map(|former| &*former.rules)
+    }
+
+    /// The same with how long ago each was replaced.
+    pub fn former_with_age(&self, now: Instant) -> impl Iterator<Item = (&Arc<R>, Duration)> {
+        let age = move |former: &Former<R>| now.saturating_duration_since(former.replaced);
+        let counting = self.former.iter().filter(move |former| !self.is_over(former, now));
+        counting.map(move |former| (&former.rules, age(former)))
     }
 
     /// Whether any former rules are held, perhaps longer than they count.
@@ -112,6 +119,28 @@ impl<R> Succession<R> {
 }
 
 impl<R: PartialEq> Succession<R> {
+    /// The same, where `former` came before it, each replaced so long before `now`: what a process knew that
+    /// was ended meanwhile.
+    #[must_use]
+    pub fn preceded_by(&self, former: impl IntoIterator<Item = (R, Duration)>, now: Instant) -> Self {
+        let mut known: Vec<Former<R>> = former
+            .into_iter()
+            .filter(|(rules, _)| *rules != *self.current)
+            .filter_map(|(rules, age)| {
+                Some(Former { rules: Arc::new(rules), replaced: now.checked_sub(age)? })
+            })
+            .chain(self.former.iter().cloned())
+            .collect();
+        known.sort_by_key(|former| former.replaced);
+        let mut former: Vec<Former<R>> = Vec::new();
+        for next in known {
+            former.retain(|earlier| earlier.rules != next.rules);
+            former.push(next);
+        }
+        former.drain(..former.len().saturating_sub(FORMER_MAX));
+        Self { former, ..self.clone() }
+    }
+
     /// `next` holds from `now` on, and for `grace` all rules count that came before it and have not expired.
     ///
     /// A `grace` that is shorter than the last one also ends earlier what counts already.

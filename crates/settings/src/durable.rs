@@ -39,7 +39,26 @@ pub(crate) trait Directory {
     fn sync(&self) -> io::Result<()>;
 }
 
-pub(crate) fn replace(directory: &impl Directory, name: &Path, octets: &[u8]) -> Result<(), Failure> {
+/// Puts a file in place, whole or not at all, and durably; there is one writer at a time. Mode 0640, `*.new`
+/// beside it meanwhile.
+///
+/// # Errors
+/// The old file is in place, or the new one is and a loss of power may take it back.
+///
+/// # Panics
+/// Where `path` names no file.
+pub fn replace_file(path: &Path, octets: &[u8]) -> io::Result<()> {
+    put(path, octets).map_err(|failure| match failure {
+        Failure::Before(error) | Failure::After(error) => error,
+    })
+}
+
+pub(crate) fn put(path: &Path, octets: &[u8]) -> Result<(), Failure> {
+    let name = Path::new(path.file_name().expect("the path names a file"));
+    replace(&RealDirectory::of(path), name, octets)
+}
+
+fn replace(directory: &impl Directory, name: &Path, octets: &[u8]) -> Result<(), Failure> {
     let fresh = name.with_added_extension("new");
     let prepared = prepare(directory, &fresh, octets).and_then(|()| directory.rename(&fresh, name));
     prepared.map_err(|error| {

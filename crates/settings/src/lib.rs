@@ -62,6 +62,7 @@ mod unknown;
 
 pub use convert::ItemFault;
 pub use difference::Difference;
+pub use durable::replace_file;
 pub use fault::{Fault, Faults, Position};
 pub use file::DROP_INS_MAX;
 pub use form::Form;

@@ -6,7 +6,7 @@ use std::path::{Path, PathBuf};
 
 use toml::{Table, Value};
 
-use crate::durable::{self, Failure, RealDirectory};
+use crate::durable::{self, Failure};
 use crate::fault::{Fault, Faults};
 use crate::layers::{Effective, Layers, evaluate};
 use crate::source::{Origin, Source};
@@ -140,8 +140,7 @@ impl<T> Layers<T> {
 }
 
 fn write(path: &Path, text: &str) -> Result<(), KeepError> {
-    let name = Path::new(path.file_name().expect("the run-time layer is a file"));
-    durable::replace(&RealDirectory::of(path), name, text.as_bytes()).map_err(|failure| {
+    durable::put(path, text.as_bytes()).map_err(|failure| {
         let path = path.to_owned();
         match failure {
             Failure::Before(source) => KeepError::Unwritten { path, source },

@@ -65,12 +65,23 @@ impl Closed {
     }
 }
 
-/// What is changed as one and softened by what was before. `rules.enabled` is true: being off is no rule,
-/// and rules that were written while the sensor was off count as any others.
-#[derive(Debug, PartialEq)]
-struct Terms {
-    rules: Rules,
-    bare_newline: BareNewline,
+/// What is changed as one and softened by what was before.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Terms {
+    /// Who and what may come in. Where these hold, `enabled` is true: being off is no rule, and rules that were
+    /// written while the sensor was off count as any others.
+    pub rules: Rules,
+    /// What becomes of messages with a bare CR or LF.
+    pub bare_newline: BareNewline,
+}
+
+/// The terms that hold, and those that still count for others.
+#[derive(Clone, Debug)]
+pub struct History {
+    /// Those that hold.
+    pub current: Arc<Terms>,
+    /// Those that count, with how long ago each was replaced, the oldest first.
+    pub former: Vec<(Arc<Terms>, Duration)>,
 }
 
 /// What holds at the door.
@@ -135,6 +146,18 @@ impl Live {
         rest.live(self.closed, self.terms.followed_by(terms, grace, now)).advertised(now)
     }
 
+    pub(super) fn preceded_by(&self, former: &[(Terms, Duration)], now: Instant) -> Self {
+        let enabled =
+            |terms: &Terms| Terms { rules: Rules { enabled: true, ..terms.rules.clone() }, ..*terms };
+        let former = former.iter().map(|(terms, age)| (enabled(terms), *age));
+        Self { terms: self.terms.preceded_by(former, now), ..self.clone() }.advertised(now)
+    }
+
+    pub(super) fn history(&self, now: Instant) -> History {
+        let former = self.terms.former_with_age(now).map(|(terms, age)| (Arc::clone(terms), age)).collect();
+        History { current: Arc::clone(self.terms.current()), former }
+    }
+
     pub(super) fn closed_as(&self, closed: Option<Closed>) -> Self {
         Self { closed, ..self.clone() }
     }
@@ -153,7 +176,7 @@ impl Live {
     /// message by itself, and for good (RFC 1870 section 6.1).
     fn advertised(self, now: Instant) -> Self {
         let size = |terms: &Terms| terms.rules.size.octets().unwrap_or(u64::MAX);
-        let sizes = self.terms.former(now).chain([self.terms.current()]).map(size);
+        let sizes = self.terms.former(now).chain([&**self.terms.current()]).map(size);
         let largest = sizes.max().filter(|octets| *octets < u64::MAX);
         Self { sessions: self.sessions.advertising(largest.and_then(NonZeroU64::new)), ..self }
     }

@@ -251,3 +251,28 @@ proptest! {
         }
     }
 }
+
+#[test]
+fn what_went_before_a_restart_counts_as_long_as_it_would_have_without() {
+    let now = some_moment() + DAY;
+    let [a, b, c] = ["a.example", "b.example", "c.example"].map(|domain| rules(&[], &[domain], "unlimited"));
+    let asleep = Succession::new(a.clone(), DAY).followed_by(b.clone(), DAY, now - 9 * HOUR).followed_by(
+        c.clone(),
+        DAY,
+        now - HOUR,
+    );
+    let ages = |succession: &Succession<Rules>| -> Vec<(Rules, Duration)> {
+        succession.former_with_age(now).map(|(rules, age)| (Rules::clone(rules), age)).collect()
+    };
+    let awake = Succession::new(c.clone(), DAY).preceded_by(ages(&asleep), now);
+    assert_eq!(ages(&awake), [(a.clone(), 9 * HOUR), (b.clone(), HOUR)]);
+    assert_eq!((awake.grace_left(now), awake.next_end()), (asleep.grace_left(now), asleep.next_end()));
+    // What holds is not its own predecessor; what is named twice counts from its last end; the oldest go first.
+    let many = (0..20).map(|hours| (rules(&[], &[], &format!("{} MiB", hours + 1)), HOUR * hours));
+    let doubled = [(a.clone(), 9 * HOUR), (a.clone(), 2 * HOUR), (c.clone(), HOUR)];
+    assert_eq!(ages(&Succession::new(c.clone(), DAY).preceded_by(doubled, now)), [(a, 2 * HOUR)]);
+    let last = Succession::new(b, DAY).preceded_by(many, now);
+    assert_eq!(ages(&last).first().map(|(_, age)| *age), Some(7 * HOUR));
+    assert_eq!(ages(&last).len(), FORMER_MAX);
+    assert_eq!(ages(&Succession::new(c.clone(), HOUR).preceded_by([(c, Duration::ZERO)], now)), []);
+}
