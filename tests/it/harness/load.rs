@@ -152,9 +152,9 @@ const GREETING_TIME: Duration = Duration::from_secs(10);
 /// That is no failure of the sensor, which never had the connection. One that it has must be greeted.
 fn greet(client: &mut Client) -> io::Result<()> {
     client.be_patient_for(GREETING_TIME)?;
-    client.try_reply().map_err(|error| match error.kind() {
-        ErrorKind::WouldBlock if !client.has_counterpart() => ErrorKind::ConnectionAborted.into(),
-        _ => error,
+    client.try_reply().map_err(|error| {
+        let is_forgotten = error.kind() == ErrorKind::WouldBlock && !client.has_counterpart();
+        if is_forgotten { ErrorKind::ConnectionAborted.into() } else { error }
     })?;
     client.be_patient_for(PATIENCE)?;
     let reply = say(client, "EHLO client.example.com\r\n")?;
