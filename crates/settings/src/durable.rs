@@ -48,14 +48,34 @@ pub(crate) trait Directory {
 /// # Panics
 /// Where `path` names no file.
 pub fn replace_file(path: &Path, octets: &[u8]) -> io::Result<()> {
-    put(path, octets).map_err(|failure| match failure {
+    replace(&RealDirectory::of(path), file_name(path), octets).map_err(|failure| match failure {
         Failure::Before(error) | Failure::After(error) => error,
     })
 }
 
-pub(crate) fn put(path: &Path, octets: &[u8]) -> Result<(), Failure> {
-    let name = Path::new(path.file_name().expect("the path names a file"));
-    replace(&RealDirectory::of(path), name, octets)
+/// Changes a file from `old`, none where it did not exist: a change that is not durable is undone.
+pub(crate) fn change_file(path: &Path, old: Option<&[u8]>, new: &[u8]) -> Result<(), Failure> {
+    change(&RealDirectory::of(path), file_name(path), old, new)
+}
+
+fn file_name(path: &Path) -> &Path {
+    Path::new(path.file_name().expect("the path names a file"))
+}
+
+fn change(directory: &impl Directory, name: &Path, old: Option<&[u8]>, new: &[u8]) -> Result<(), Failure> {
+    let error = match replace(directory, name, new) {
+        Err(Failure::After(error)) => error,
+        done @ (Ok(()) | Err(Failure::Before(_))) => return done,
+    };
+    // Else the next start would take what was refused. That this is not durable either cannot be helped.
+    let undone = match old {
+        Some(old) => match replace(directory, name, old) {
+            Ok(()) | Err(Failure::After(_)) => Ok(()),
+            Err(Failure::Before(error)) => Err(error),
+        },
+        None => directory.remove(name),
+    };
+    Err(if undone.is_ok() { Failure::Before(error) } else { Failure::After(error) })
 }
 
 fn replace(directory: &impl Directory, name: &Path, octets: &[u8]) -> Result<(), Failure> {

@@ -74,8 +74,9 @@ pub enum KeepError {
         /// Why.
         source: io::Error,
     },
-    /// The new file is in place but a loss of power may take it back. The next reload or start takes it.
-    #[error("cannot make {} durable: {source}; the change is made with the next reload or start", path.display())]
+    /// The new file is in place, is not durable and cannot be undone. The old settings are in force; the next
+    /// reload or start may take the new ones.
+    #[error("cannot make {} durable: {source}; the change is not made, but may be with the next reload or start", path.display())]
     NotDurable {
         /// The file of the run-time layer.
         path: PathBuf,
@@ -124,12 +125,9 @@ impl<'a, T> Proposal<'a, T> {
         let Self { layers, runtime, effective } = self;
         let at = layers.runtime_at();
         // Also where nothing is new: somebody may have removed the file since it was loaded.
-        let written = write(&layers.runtime, runtime.text());
-        match written {
-            Ok(()) | Err(KeepError::NotDurable { .. }) => layers.sources[at] = runtime,
-            Err(KeepError::Unwritten { .. }) => {}
-        }
-        written.map(|()| effective)
+        write(&layers.runtime, layers.sources[at].text(), runtime.text())?;
+        layers.sources[at] = runtime;
+        Ok(effective)
     }
 }
 
@@ -139,8 +137,10 @@ impl<T> Layers<T> {
     }
 }
 
-fn write(path: &Path, text: &str) -> Result<(), KeepError> {
-    durable::put(path, text.as_bytes()).map_err(|failure| {
+/// `old` is empty where there was no file.
+fn write(path: &Path, old: &str, new: &str) -> Result<(), KeepError> {
+    let old = Some(old.as_bytes()).filter(|old| !old.is_empty());
+    durable::change_file(path, old, new.as_bytes()).map_err(|failure| {
         let path = path.to_owned();
         match failure {
             Failure::Before(source) => KeepError::Unwritten { path, source },

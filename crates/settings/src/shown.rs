@@ -10,13 +10,13 @@ use crate::source::Origin;
 const SECRET: &str = "\"***\"";
 
 /// Everything that was read, in the order of reading.
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 pub struct Shown {
     sections: Vec<Section>,
 }
 
 /// A table and the keys that were read from it.
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 pub struct Section {
     /// Its path: empty for the root, `smtp.listener[2]` for an element of an array of tables,
     /// `smtp.listener[]` for the template of all of them.
@@ -28,7 +28,7 @@ pub struct Section {
 }
 
 /// A key that was read.
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 pub struct Record {
     /// The whole path, such as `smtp.limits.recipients`.
     pub path: String,

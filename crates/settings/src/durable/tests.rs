@@ -1,5 +1,6 @@
 use std::cell::RefCell;
 use std::collections::BTreeMap;
+use std::ops::Range;
 use std::os::unix::fs::PermissionsExt;
 use std::rc::Rc;
 
@@ -18,31 +19,35 @@ struct Inode {
 
 type Names = BTreeMap<PathBuf, Rc<RefCell<Inode>>>;
 
-/// A directory whose step number `fails_at` fails; names and octets are durable when they are synced.
+/// A directory whose steps `fails` fail; names and octets are durable when they are synced.
 #[derive(Default)]
 struct Simulated {
     steps: RefCell<usize>,
-    fails_at: Option<usize>,
+    fails: Range<usize>,
     names: RefCell<Names>,
     durable: RefCell<Names>,
 }
 
 impl Simulated {
     /// Holds the old file, durably.
-    fn new(fails_at: Option<usize>) -> Self {
+    fn new(fails: Range<usize>) -> Self {
         let old = Inode { written: OLD.to_vec(), durable: OLD.len() };
         let names = Names::from([(NAME.into(), Rc::new(RefCell::new(old)))]);
-        Self { fails_at, names: RefCell::new(names.clone()), durable: RefCell::new(names), ..Self::default() }
+        Self { fails, names: RefCell::new(names.clone()), durable: RefCell::new(names), ..Self::default() }
     }
 
     fn step(&self) -> io::Result<()> {
         let step = self.steps.replace_with(|step| *step + 1);
-        if Some(step) == self.fails_at { Err(io::ErrorKind::StorageFull.into()) } else { Ok(()) }
+        if self.fails.contains(&step) { Err(io::ErrorKind::StorageFull.into()) } else { Ok(()) }
     }
 
     /// What a program sees that goes on.
     fn seen(&self) -> Vec<u8> {
         self.names.borrow()[Path::new(NAME)].borrow().written.clone()
+    }
+
+    fn names(&self) -> Vec<PathBuf> {
+        self.names.borrow().keys().cloned().collect()
     }
 
     /// What the power leaves, where it kept the names that were not yet synced, and where it lost them.
@@ -115,12 +120,12 @@ impl<'a> Directory for &'a Simulated {
 
 #[test]
 fn whatever_fails_and_whenever_the_power_goes_a_whole_file_is_there() {
-    let whole = Simulated::new(None);
+    let whole = Simulated::new(0..0);
     replace(&&whole, Path::new(NAME), NEW).unwrap();
     assert_eq!((whole.seen(), whole.left()), (NEW.to_vec(), [NEW.to_vec(), NEW.to_vec()]));
     let steps = whole.steps.take();
     for fails_at in 0..steps {
-        let directory = Simulated::new(Some(fails_at));
+        let directory = Simulated::new(fails_at..fails_at + 1);
         let (seen, expected) = match replace(&&directory, Path::new(NAME), NEW).unwrap_err() {
             Failure::Before(_) => (directory.seen(), OLD),
             Failure::After(_) => (directory.seen(), NEW),
@@ -131,9 +136,35 @@ fn whatever_fails_and_whenever_the_power_goes_a_whole_file_is_there() {
         for left in directory.left() {
             assert!(left == OLD || (is_last && left == NEW), "step {fails_at}: {left:?}");
         }
-        let names: Vec<_> = directory.names.borrow().keys().cloned().collect();
-        assert_eq!(names, [Path::new(NAME)], "step {fails_at} leaves something behind");
+        assert_eq!(directory.names(), [Path::new(NAME)], "step {fails_at} leaves something behind");
     }
+}
+
+#[test]
+fn a_change_that_is_not_durable_is_undone() {
+    let whole = Simulated::new(0..0);
+    change(&&whole, Path::new(NAME), Some(OLD), NEW).unwrap();
+    let steps = whole.steps.take();
+    for fails_at in 0..steps {
+        let directory = Simulated::new(fails_at..fails_at + 1);
+        let failure = change(&&directory, Path::new(NAME), Some(OLD), NEW).unwrap_err();
+        assert!(matches!(failure, Failure::Before(_)), "step {fails_at}: {failure:?}");
+        assert_eq!(
+            (directory.seen(), directory.names()),
+            (OLD.to_vec(), vec![NAME.into()]),
+            "step {fails_at}"
+        );
+    }
+    // The disk is gone for good behind the rename: what was refused stands there, and that is said.
+    let directory = Simulated::new(steps - 1..usize::MAX);
+    let failure = change(&&directory, Path::new(NAME), Some(OLD), NEW).unwrap_err();
+    assert!(matches!(failure, Failure::After(_)), "{failure:?}");
+    assert_eq!(directory.seen(), NEW);
+    // Where there was none, there is none.
+    let directory = Simulated { fails: steps - 1..steps, ..Simulated::default() };
+    let failure = change(&&directory, Path::new(NAME), None, NEW).unwrap_err();
+    assert!(matches!(failure, Failure::Before(_)), "{failure:?}");
+    assert_eq!(directory.names(), [] as [PathBuf; 0]);
 }
 
 #[test]
