@@ -60,8 +60,23 @@ pub struct HandedIn {
 enum Order {
     Enable(oneshot::Sender<Result<(), Vec<BindError>>>),
     Disable(Duration, oneshot::Sender<()>),
-    Replace(Vec<ListenerPlan>, Duration, oneshot::Sender<Result<(), Vec<BindError>>>),
+    Change(Plans, oneshot::Sender<Result<Prepared, Vec<BindError>>>),
     Drain(Duration, oneshot::Sender<Drained>),
+}
+
+/// How the listeners are to be.
+struct Plans {
+    listeners: Vec<ListenerPlan>,
+    /// Whether mail is taken then.
+    is_open: bool,
+    deadline: Duration,
+}
+
+/// A change that cannot fail any more, and has not been made. Dropped, it never is.
+#[must_use]
+pub struct Prepared {
+    go: oneshot::Sender<()>,
+    done: oneshot::Receiver<()>,
 }
 
 /// How a drain ended.
@@ -116,6 +131,16 @@ pub enum ListenerState {
     Closed,
 }
 
+impl Prepared {
+    /// Makes the change. It is made whole, also where nobody waits for it any more.
+    pub async fn carry_out(self) {
+        // An error: the sensor goes down, and listeners with it.
+        if self.go.send(()).is_ok() {
+            let _ = self.done.await;
+        }
+    }
+}
+
 impl Gate {
     /// A closed gate in front of `door`. Must be called within a runtime.
     ///
@@ -148,15 +173,23 @@ impl Gate {
         self.order(|done| Order::Disable(deadline, done)).await;
     }
 
-    /// Has listeners as planned from now on. New ones are bound before removed ones are closed, so that
-    /// either all of the change happens or nothing; sessions of removed ones have `deadline` to end what
-    /// they are at. While the gate is closed nothing is bound.
+    /// Binds what listeners that are planned so, and open or closed, need. Nobody is taken in by it before the
+    /// change is carried out: what has to hold then can be made to hold in between. Other orders wait for that.
+    ///
+    /// Carried out, sessions of listeners that go have `deadline` to end what they are at. A listener of ours
+    /// that is in the way of a new one is closed meanwhile.
     ///
     /// # Errors
     /// Every address that cannot be had; then the listeners are as they were.
-    pub async fn replace(&self, plans: Vec<ListenerPlan>, deadline: Duration) -> Result<(), Vec<BindError>> {
-        let done = self.order(|done| Order::Replace(plans, deadline, done)).await;
-        done.unwrap_or_else(|| Err(vec![BindError::GoingDown]))
+    pub async fn prepare(
+        &self,
+        listeners: Vec<ListenerPlan>,
+        is_open: bool,
+        deadline: Duration,
+    ) -> Result<Prepared, Vec<BindError>> {
+        let plans = Plans { listeners, is_open, deadline };
+        let prepared = self.order(|ready| Order::Change(plans, ready)).await;
+        prepared.unwrap_or_else(|| Err(vec![BindError::GoingDown]))
     }
 
     /// Goes down for good: sessions end what they are at, and those that take longer than `deadline` are

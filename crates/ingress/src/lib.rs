@@ -32,7 +32,7 @@ pub use client_certificates::{Authority, ClientCertificates};
 pub use connection::{Peer, serve};
 pub use counters::RuleCount;
 pub use door::{BareNewline, Door, Grace, History, Live, Phase, Settings, Terms};
-pub use gate::{Drained, Gate, GateStatus, HandedIn, ListenerState, ListenerStatus};
+pub use gate::{Drained, Gate, GateStatus, HandedIn, ListenerState, ListenerStatus, Prepared};
 pub use intake::{Accepted, Intake, NotAccepted, Transaction};
 pub use interfaces::{Interfaces, read as read_interfaces};
 pub use listener::{BindError, ListenerPlan, Security};

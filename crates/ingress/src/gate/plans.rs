@@ -13,23 +13,62 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use tokio::net::TcpListener;
+use tokio::sync::oneshot;
 
 use super::porter::{Porter, Stand};
 use super::post::Post;
+use super::{Plans, Prepared};
 use crate::listener::{BindError, ListenerPlan, bind};
 
+/// What a change needs and did not have.
+struct Bound {
+    /// By the place of the plan.
+    sockets: HashMap<usize, TcpListener>,
+    /// Stands that were in the way.
+    closed: Vec<usize>,
+}
+
 impl Porter {
-    pub(super) async fn replace(
+    /// Prepares a change and, when it is told to, carries it out.
+    pub(super) async fn change(
         &mut self,
-        plans: Vec<ListenerPlan>,
-        deadline: Duration,
-    ) -> Result<(), Vec<BindError>> {
-        let kept = self.match_up(&plans);
-        self.spare_handed_in(&kept)?;
-        let bound = if self.is_open { self.bind_new(&plans, &kept).await? } else { HashMap::new() };
-        // From here on nothing fails.
-        self.rearrange(plans, &kept, bound, deadline).await;
-        Ok(())
+        plans: Plans,
+        ready: oneshot::Sender<Result<Prepared, Vec<BindError>>>,
+    ) {
+        let kept = self.match_up(&plans.listeners);
+        let bound = match self.bind(&plans, &kept).await {
+            Ok(bound) => bound,
+            Err(faults) => {
+                self.conclude(&faults);
+                let _ = ready.send(Err(faults));
+                return;
+            }
+        };
+        let ((go, told), (finish, done)) = (oneshot::channel(), oneshot::channel());
+        let is_wanted = ready.send(Ok(Prepared { go, done })).is_ok() && told.await.is_ok();
+        if is_wanted {
+            self.carry_out(plans, &kept, bound.sockets).await;
+            self.conclude(&[]);
+        } else {
+            drop(bound.sockets);
+            bound.closed.into_iter().for_each(|index| self.reopen(index));
+            self.show();
+        }
+        let _ = finish.send(());
+    }
+
+    async fn carry_out(
+        &mut self,
+        Plans { listeners, is_open, deadline }: Plans,
+        kept: &[Option<usize>],
+        sockets: HashMap<usize, TcpListener>,
+    ) {
+        if is_open {
+            self.set_open();
+        } else {
+            self.disable(deadline).await;
+        }
+        self.rearrange(listeners, kept, sockets, deadline).await;
     }
 
     /// For each plan the stand whose socket it takes, if there is one.
@@ -67,29 +106,52 @@ impl Porter {
         if faults.is_empty() { Ok(()) } else { Err(faults) }
     }
 
-    /// The sockets of plans that keep none, by the place of the plan.
-    async fn bind_new(
-        &mut self,
-        plans: &[ListenerPlan],
-        kept: &[Option<usize>],
-    ) -> Result<HashMap<usize, TcpListener>, Vec<BindError>> {
-        let faults = match bind_missing(plans, kept) {
-            Ok(bound) => return Ok(bound),
+    async fn bind(&mut self, plans: &Plans, kept: &[Option<usize>]) -> Result<Bound, Vec<BindError>> {
+        self.spare_handed_in(kept)?;
+        if !plans.is_open {
+            return Ok(Bound { sockets: HashMap::new(), closed: Vec::new() });
+        }
+        let faults = match self.bind_missing(&plans.listeners, kept) {
+            Ok(sockets) => return Ok(Bound { sockets, closed: Vec::new() }),
             Err(faults) => faults,
         };
         // From [::]:25 to 192.0.2.1:25, our own socket is in the way.
-        let in_the_way = self.in_the_way(&faults, kept);
-        if in_the_way.is_empty() {
+        let closed = self.in_the_way(&faults, kept);
+        if closed.is_empty() {
             return Err(faults);
         }
-        for index in &in_the_way {
+        for index in &closed {
             self.stands[*index].close().await;
         }
-        let again = bind_missing(plans, kept);
-        if again.is_err() {
-            in_the_way.into_iter().for_each(|index| self.reopen(index));
+        match self.bind_missing(&plans.listeners, kept) {
+            Ok(sockets) => Ok(Bound { sockets, closed }),
+            Err(faults) => {
+                closed.into_iter().for_each(|index| self.reopen(index));
+                Err(faults)
+            }
         }
-        again
+    }
+
+    /// A socket for each plan that keeps none: at the port that it had, where that was a free one.
+    fn bind_missing(
+        &self,
+        plans: &[ListenerPlan],
+        kept: &[Option<usize>],
+    ) -> Result<HashMap<usize, TcpListener>, Vec<BindError>> {
+        let (mut bound, mut faults) = (HashMap::new(), Vec::new());
+        for (index, plan) in plans.iter().enumerate() {
+            let stand = kept[index].map(|kept| &self.stands[kept]);
+            let address = match stand {
+                Some(stand) if stand.has_socket() => continue,
+                Some(stand) => stand.address,
+                None => plan.address,
+            };
+            match bind(&plan.name, address) {
+                Ok(socket) => drop(bound.insert(index, socket)),
+                Err(fault) => faults.push(fault),
+            }
+        }
+        if faults.is_empty() { Ok(bound) } else { Err(faults) }
     }
 
     /// Stands that go, and whose port is that of an address that is in use.
@@ -140,18 +202,4 @@ impl Porter {
         }
         posts.into_iter().for_each(|post| self.retire(post, deadline));
     }
-}
-
-fn bind_missing(
-    plans: &[ListenerPlan],
-    kept: &[Option<usize>],
-) -> Result<HashMap<usize, TcpListener>, Vec<BindError>> {
-    let (mut bound, mut faults) = (HashMap::new(), Vec::new());
-    for (index, plan) in plans.iter().enumerate().filter(|(index, _)| kept[*index].is_none()) {
-        match bind(&plan.name, plan.address) {
-            Ok(socket) => drop(bound.insert(index, socket)),
-            Err(fault) => faults.push(fault),
-        }
-    }
-    if faults.is_empty() { Ok(bound) } else { Err(faults) }
 }

@@ -58,6 +58,10 @@ impl Stand {
         Self { post: Post::new(door, plan), planned, address: planned, socket: Held::Nothing }
     }
 
+    pub(super) fn has_socket(&self) -> bool {
+        !matches!(self.socket, Held::Nothing)
+    }
+
     pub(super) fn is_handed_in(&self) -> bool {
         matches!(self.socket, Held::HandedIn(_))
     }
@@ -171,19 +175,15 @@ impl Porter {
                 None => return,
                 Some(Order::Enable(done)) => {
                     let outcome = self.enable();
-                    self.conclude(&outcome);
+                    self.conclude(outcome.as_ref().err().map_or(&[], Vec::as_slice));
                     let _ = done.send(outcome);
                 }
                 Some(Order::Disable(deadline, done)) => {
                     self.disable(deadline).await;
-                    self.conclude(&Ok(()));
+                    self.conclude(&[]);
                     let _ = done.send(());
                 }
-                Some(Order::Replace(plans, deadline, done)) => {
-                    let outcome = self.replace(plans, deadline).await;
-                    self.conclude(&outcome);
-                    let _ = done.send(outcome);
-                }
+                Some(Order::Change(plans, ready)) => self.change(plans, ready).await,
                 Some(Order::Drain(deadline, done)) => {
                     let drained = self.drain(deadline).await;
                     let _ = done.send(drained);
@@ -194,11 +194,9 @@ impl Porter {
     }
 
     /// Shows what came of an order, and says what did not.
-    fn conclude(&mut self, outcome: &Result<(), Vec<BindError>>) {
-        self.fault = outcome.as_ref().err().map(|faults| {
-            let faults: Vec<String> = faults.iter().map(ToString::to_string).collect();
-            faults.join("; ")
-        });
+    pub(super) fn conclude(&mut self, faults: &[BindError]) {
+        let told: Vec<String> = faults.iter().map(ToString::to_string).collect();
+        self.fault = (!told.is_empty()).then(|| told.join("; "));
         if let Some(fault) = &self.fault {
             let is_open = self.is_open;
             tracing::error!(fault, is_open, "the listeners stay as they were");
@@ -206,7 +204,7 @@ impl Porter {
         self.show();
     }
 
-    fn show(&self) {
+    pub(super) fn show(&self) {
         let listener = |stand: &Stand| (Arc::clone(&stand.post), stand.address, stand.state(self.is_open));
         let listeners = self.stands.iter().map(listener).collect();
         self.shown.store(Arc::new(Shown { is_open: self.is_open, fault: self.fault.clone(), listeners }));
@@ -214,28 +212,32 @@ impl Porter {
 
     fn enable(&mut self) -> Result<(), Vec<BindError>> {
         let (mut bound, mut faults) = (Vec::new(), Vec::new());
-        for stand in self.stands.iter_mut().filter(|stand| matches!(stand.socket, Held::Nothing)) {
+        for (index, stand) in self.stands.iter().enumerate().filter(|(_, stand)| !stand.has_socket()) {
             // The port that it had, where it was a free one: it may have been told to somebody.
             match bind(&stand.post.plan().name, stand.address) {
-                Ok(socket) => bound.push((stand, socket)),
+                Ok(socket) => bound.push((index, socket)),
                 Err(fault) => faults.push(fault),
             }
         }
         if !faults.is_empty() {
             return Err(faults);
         }
-        // Open before the first client is taken in: it must not hear that we are off.
-        self.door.set_closed(None);
-        for (stand, socket) in bound {
-            stand.open(socket);
-        }
-        if !std::mem::replace(&mut self.is_open, true) {
-            tracing::info!("mail is taken");
+        self.set_open();
+        for (index, socket) in bound {
+            self.stands[index].open(socket);
         }
         Ok(())
     }
 
-    async fn disable(&mut self, deadline: Duration) {
+    /// Before the first client is taken in: it must not hear that we are off.
+    pub(super) fn set_open(&mut self) {
+        self.door.set_closed(None);
+        if !std::mem::replace(&mut self.is_open, true) {
+            tracing::info!("mail is taken");
+        }
+    }
+
+    pub(super) async fn disable(&mut self, deadline: Duration) {
         if !self.is_open {
             return;
         }

@@ -184,7 +184,7 @@ async fn a_socket_that_was_handed_in_answers_while_the_gate_is_closed() {
         served.expect("421 4.3.2").await;
     }
     // It is not ours to close, neither with a plan nor with the sensor.
-    let faults = gate.replace(vec![plan("own", loopback(0))], LONG).await.unwrap_err();
+    let faults = gate.prepare(vec![plan("own", loopback(0))], true, LONG).await.map(drop).unwrap_err();
     assert!(matches!(&*faults, [BindError::HandedIn { name }] if &**name == "activated"), "{faults:?}");
     assert_eq!(gate.drain(LONG).await, Drained { cut: 0 });
     let waiting = connect(address).await;

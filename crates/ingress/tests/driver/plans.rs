@@ -4,13 +4,53 @@ use std::net::SocketAddr;
 use std::sync::Arc;
 
 use rustls::pki_types::ServerName;
-use sensor_ingress::{ClientCertificates, ListenerPlan, Reception, Security, TlsIdentity};
+use sensor_ingress::{BindError, ClientCertificates, Gate, ListenerPlan, Reception, Security, TlsIdentity};
 use sensor_policy::Networks;
 use tokio_rustls::{TlsAcceptor, TlsConnector};
 
 use crate::certificates::Certificates;
 use crate::gate::{LONG, address_of, connect, gate_of, house, is_refused, loopback, plan, states};
 use crate::house::{Client, Shown, client_config};
+
+/// Has other listeners, open or closed as before.
+async fn replace(gate: &Gate, plans: Vec<ListenerPlan>) -> Result<(), Vec<BindError>> {
+    let prepared = gate.prepare(plans, gate.status().is_open, LONG).await?;
+    prepared.carry_out().await;
+    Ok(())
+}
+
+#[tokio::test]
+async fn nobody_is_taken_in_by_a_change_before_it_is_carried_out() {
+    let house = house();
+    let free = || std::net::TcpListener::bind(loopback(0)).unwrap().local_addr().unwrap();
+    let (old, new) = (free(), free());
+    let gate = gate_of(&house, vec![plan("relay", old)]);
+    // From closed to open: who connects to a socket that is bound already waits.
+    let prepared = gate.prepare(vec![plan("relay", old)], true, LONG).await.unwrap();
+    let mut early = connect(old).await;
+    assert!(!gate.status().is_open);
+    prepared.carry_out().await;
+    early.expect("220 ").await;
+    // What is dropped is undone, also where our own socket was in the way.
+    let wide = SocketAddr::from((std::net::Ipv4Addr::UNSPECIFIED, old.port()));
+    drop(gate.prepare(vec![plan("wide", wide)], true, LONG).await.unwrap());
+    drop(gate.prepare(vec![plan("relay", new)], true, LONG).await.unwrap());
+    drop(gate.prepare(vec![plan("relay", new)], false, LONG).await.unwrap());
+    gate.enable().await.unwrap();
+    connect(old).await.expect("220 ").await;
+    assert!(is_refused(new).await);
+    // Moved and closed as one: nothing is bound, and nothing is open any more.
+    let taken = std::net::TcpListener::bind(new).unwrap();
+    gate.prepare(vec![plan("relay", new)], false, LONG).await.unwrap().carry_out().await;
+    assert!(!gate.status().is_open && is_refused(old).await);
+    let faults = gate.prepare(vec![plan("relay", new)], true, LONG).await.map(drop).unwrap_err();
+    assert!(faults[0].to_string().contains(&new.to_string()));
+    drop(taken);
+    replace(&gate, vec![plan("relay", old)]).await.unwrap();
+    assert!(is_refused(old).await, "it is closed as before");
+    gate.enable().await.unwrap();
+    connect(old).await.expect("220 ").await;
+}
 
 #[tokio::test]
 async fn a_change_of_plans_touches_only_what_changes() {
@@ -33,14 +73,14 @@ async fn a_change_of_plans_touches_only_what_changes() {
     let plans = || vec![plan("same", same), plan("after", renamed), plan("moved", new)];
     // Not as long as one address is taken: then nothing changes.
     let taken = std::net::TcpListener::bind(new).unwrap();
-    let faults = gate.replace(plans(), LONG).await.unwrap_err();
+    let faults = replace(&gate, plans()).await.unwrap_err();
     assert!(faults[0].to_string().starts_with(&format!("listener moved: cannot listen on {new}")));
     assert!(gate.status().is_open && gate.status().fault.is_some());
     for address in [same, renamed, moved, gone] {
         connect(address).await.expect("220 ").await;
     }
     drop(taken);
-    gate.replace(plans(), LONG).await.unwrap();
+    replace(&gate, plans()).await.unwrap();
     for address in [same, renamed, new] {
         connect(address).await.expect("220 ").await;
     }
@@ -63,7 +103,7 @@ async fn a_change_of_plans_touches_only_what_changes() {
     }
     // While it is closed, plans are only remembered.
     gate.disable(LONG).await;
-    gate.replace(vec![plan("moved", gone)], LONG).await.unwrap();
+    replace(&gate, vec![plan("moved", gone)]).await.unwrap();
     assert!(is_refused(gone).await);
     gate.enable().await.unwrap();
     connect(gone).await.expect("220 ").await;
@@ -81,9 +121,9 @@ async fn an_address_that_our_own_socket_is_in_the_way_of_can_be_had() {
     let taken = std::net::TcpListener::bind(loopback(0)).unwrap();
     let narrower = plan("relay", loopback(port));
     let impossible = plan("other", taken.local_addr().unwrap());
-    gate.replace(vec![narrower.clone(), impossible], LONG).await.unwrap_err();
+    replace(&gate, vec![narrower.clone(), impossible]).await.unwrap_err();
     connect(([127, 0, 0, 2], port).into()).await.expect("220 ").await;
-    gate.replace(vec![narrower], LONG).await.unwrap();
+    replace(&gate, vec![narrower]).await.unwrap();
     connect(loopback(port)).await.expect("220 ").await;
     assert!(is_refused(([127, 0, 0, 2], port).into()).await);
 }
@@ -131,7 +171,7 @@ async fn another_reception_holds_for_who_comes_next_by_the_same_socket() {
         (Reception::default(), "", "550 5.7.0"),
     ] {
         let plan = ListenerPlan { reception: Arc::new(reception), ..plan("relay", loopback(0)) };
-        gate.replace(vec![plan], LONG).await.unwrap();
+        replace(&gate, vec![plan]).await.unwrap();
         assert_eq!(address_of(&gate, "relay"), address);
         let mut client = connect(address).await;
         client.say(words).await;
