@@ -32,7 +32,7 @@ pub(crate) fn assemble(config: &Config, handed_in: Vec<HandedIn>) -> anyhow::Res
         .with_context(|| format!("cannot use the archive directory {}", archive_dir.display()))?;
     let archive = Arc::new(DirectoryArchive::new(Arc::new(archive_disk)));
     let pipeline = Pipeline::new(spool.clone(), archive, pipeline_options(config), Arc::clone(&clock));
-    let identity = identity(config)?;
+    let identity = identity(config, &config.tls_dir())?;
     let ids = MailIds::new(config.node, salt()?);
     let intake = Intake::new(spool.clone(), ids, config.node, clock, config.spool.commit_deadline);
     let door = Arc::new(Door::new(intake, door_settings(config)));
@@ -86,15 +86,16 @@ fn pipeline_options(config: &Config) -> sensor_pipeline::Options {
     }
 }
 
-/// The certificate to show; none where no listener speaks TLS.
-pub(crate) fn identity(config: &Config) -> anyhow::Result<Option<TlsIdentity>> {
+/// The certificate to show, the self-signed one of `tls_dir` where none is configured; none where no listener
+/// speaks TLS.
+pub(crate) fn identity(config: &Config, tls_dir: &Path) -> anyhow::Result<Option<TlsIdentity>> {
     let speaks_tls = |listener: &ListenerConfig| listener.security != Security::None;
     if !config.smtp.listeners.iter().any(speaks_tls) {
         return Ok(None);
     }
     let identity = match &config.smtp.certificate {
         Some(files) => TlsIdentity::load(files),
-        None => TlsIdentity::self_signed(&config.tls_dir(), &config.hostname),
+        None => TlsIdentity::self_signed(tls_dir, &config.hostname),
     };
     Ok(Some(identity.context("no certificate to show")?))
 }
@@ -110,12 +111,18 @@ pub(crate) fn listener_plans(
 fn listener_plan(listener: &ListenerConfig, identity: Option<&TlsIdentity>) -> anyhow::Result<ListenerPlan> {
     let cannot = || format!("listener {}: client certificates cannot be judged", listener.name);
     let reception = Arc::new(listener.reception().with_context(cannot)?);
-    let config_of = |identity: &TlsIdentity| identity.server_config_for(&reception.client_certificates);
+    let tls = match listener.security {
+        Security::None => None,
+        Security::Opportunistic | Security::Required | Security::Implicit => {
+            let identity = identity.context("no certificate to show")?;
+            Some(TlsAcceptor::from(identity.server_config_for(&reception.client_certificates)))
+        }
+    };
     Ok(ListenerPlan {
         name: listener.name.as_str().into(),
         address: listener.address,
         security: listener.security,
-        tls: identity.map(config_of).map(TlsAcceptor::from),
+        tls,
         reception,
     })
 }

@@ -13,6 +13,7 @@ mod past;
 mod report;
 mod view;
 
+use std::path::PathBuf;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
@@ -41,6 +42,8 @@ pub(crate) struct Sensor {
     door: Arc<Door>,
     gate: Gate,
     spool: Spool<Envelope>,
+    /// Where the self-signed certificate is: what a file says by now holds after the next start.
+    tls_dir: PathBuf,
     started: Timestamp,
     /// Cancelled when it is to go down.
     going_down: CancellationToken,
@@ -54,6 +57,8 @@ struct Settings {
     past: Past,
     layers: Layers<Config>,
     shown: Shown,
+    /// As they were when the sensor was started.
+    at_start: Shown,
     config: Config,
     identity: Option<TlsIdentity>,
 }
@@ -66,13 +71,16 @@ impl Sensor {
         let past = Past::in_directory(&config.state_dir);
         past.recall(&node.door);
         past.keep(&node.door);
-        let narrowed = last_change(&node.door).map(|since| (since, config.grace));
-        let view = View { narrowed, ..View::new(&config, &shown, node.identity.as_ref(), files) };
-        let settings = Settings { past, layers, shown, config, identity: node.identity.clone() };
+        let rules_changed = last_change(&node.door).map(|since| (since, config.grace));
+        let view = View { rules_changed, ..View::new(&config, &shown, node.identity.as_ref(), files) };
+        let tls_dir = config.tls_dir();
+        let at_start = shown.clone();
+        let settings = Settings { past, layers, at_start, shown, config, identity: node.identity.clone() };
         Arc::new(Self {
             door: Arc::clone(&node.door),
             gate: node.gate.clone(),
             spool: node.spool.clone(),
+            tls_dir,
             started: now(),
             going_down: CancellationToken::new(),
             view: ArcSwap::from_pointee(view),

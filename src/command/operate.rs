@@ -110,6 +110,7 @@ fn changed(changed: &Changed, out: &mut dyn Write) -> io::Result<()> {
         writeln!(out, "would change:")?;
     }
     differences(&changed.differences, out)?;
+    flips(&changed.flips, if changed.dry_run { ", for which it needs --confirm" } else { "" }, out)?;
     for key in Key::ALL {
         if changed.differences.iter().any(|difference| difference.key == key.path())
             && let Some(about) = changed.smtp.about.get(&key)
@@ -122,7 +123,15 @@ fn changed(changed: &Changed, out: &mut dyn Write) -> io::Result<()> {
 
 fn reloaded(reloaded: &Reloaded, out: &mut dyn Write) -> io::Result<()> {
     writeln!(out, "reloaded")?;
-    differences(&reloaded.differences, out)
+    differences(&reloaded.differences, out)?;
+    flips(&reloaded.flips, "", out)
+}
+
+fn flips(flips: &[sensor_control::Flip], what_for: &str, out: &mut dyn Write) -> io::Result<()> {
+    for sensor_control::Flip { key, before, after } in flips {
+        writeln!(out, "{key}: a default turns around{what_for}: before, {before}; after, {after}")?;
+    }
+    Ok(())
 }
 
 fn differences(differences: &[sensor_control::Difference], out: &mut dyn Write) -> io::Result<()> {

@@ -1,11 +1,12 @@
 //! Changes of the settings of a running sensor: whole or not at all.
 
+use std::borrow::Cow;
 use std::io;
 
 use sensor_control::{
     Change, ChangeRefused, Changed, Difference, Fault, Flip, Overridden, ReloadRefused, Reloaded,
 };
-use sensor_ingress::{BindError, TlsIdentity};
+use sensor_ingress::{BindError, Prepared, TlsIdentity};
 use sensor_policy::Rules;
 use sensor_settings::{self as settings, Effective, Faults, KeepError, Refused, Reload, Shown};
 use tokio::runtime::Handle;
@@ -16,9 +17,13 @@ use super::{Sensor, Settings};
 use crate::assemble::{door_settings, identity, listener_plans};
 use crate::config::Config;
 
+/// The most characters of a value that the log shows: lists may have a hundred thousand entries.
+const SHOWN_MAX: usize = 200;
+
 impl Sensor {
     pub(super) fn make_change(&self, change: &Change) -> Result<Changed, ChangeRefused> {
         let mut settings = self.settings();
+        self.check_is_staying().map_err(ChangeRefused::NotApplied)?;
         if change.is_stale(&sensor_control::Node::smtp(self)) {
             return Err(ChangeRefused::Stale);
         }
@@ -26,80 +31,75 @@ impl Sensor {
         let proposal = layers.propose(&entries(change)?).map_err(refused)?;
         let Effective { settings: proposed, shown: proposed_shown } = proposal.effective();
         let differences = differences(shown, proposed_shown);
+        let flips = flips(&config.smtp.rules, &proposed.smtp.rules);
         if change.dry_run {
             let smtp = smtp(proposed, proposed_shown);
-            return Ok(Changed { dry_run: true, differences, smtp });
+            return Ok(Changed { dry_run: true, differences, flips, smtp });
         }
-        let flips = flips(&config.smtp.rules, &proposed.smtp.rules);
         if !flips.is_empty() && !change.confirm {
             return Err(ChangeRefused::NeedsConfirmation(flips));
         }
         // What the system may refuse comes first, what only the disk may refuse next, what cannot fail last.
-        let back = || self.go_back(config, identity.as_ref());
-        let opened = self.open(proposed, identity.as_ref()).inspect_err(|_| back());
-        opened.map_err(ChangeRefused::NotApplied)?;
-        let kept = proposal.keep().inspect_err(|_| back());
-        let Effective { settings: next, shown: next_shown } = kept.map_err(|error| not_kept(&error))?;
+        let present = identity.clone().map(|identity| Ok(Some(identity)));
+        let identity =
+            present.unwrap_or_else(|| self.identity(proposed)).map_err(ChangeRefused::NotApplied)?;
+        let prepared = self.prepare(proposed, identity.as_ref()).map_err(ChangeRefused::NotApplied)?;
+        let Effective { settings: next, shown: next_shown } =
+            proposal.keep().map_err(|error| not_kept(&error))?;
+        settings.identity = identity;
         settings.enter(self, next, next_shown);
-        let smtp = sensor_control::Node::smtp(self);
+        Handle::current().block_on(prepared.carry_out());
         told(&differences, "settings changed by the control plane");
-        Ok(Changed { dry_run: false, differences, smtp })
+        let smtp = sensor_control::Node::smtp(self);
+        Ok(Changed { dry_run: false, differences, flips, smtp })
     }
 
     pub(super) fn reload_settings(&self) -> Result<Reloaded, ReloadRefused> {
         let mut settings = self.settings();
+        self.check_is_staying().map_err(ReloadRefused::NotApplied)?;
         let mut layers = settings.layers.clone();
         let Effective { settings: next, shown } =
             layers.reload().map_err(|faults| ReloadRefused::Faulty(all_faults(&faults)))?;
-        let fresh = identity(&next).map_err(|error| ReloadRefused::NotApplied(format!("{error:#}")))?;
+        let fresh = self.identity(&next).map_err(ReloadRefused::NotApplied)?;
         let shows = match (&settings.identity, fresh) {
             (Some(present), Some(fresh)) => Some((present.clone(), Some(fresh))),
             (present, fresh) => fresh.or_else(|| present.clone()).map(|identity| (identity, None)),
         };
-        let opened = self.open(&next, shows.as_ref().map(|(identity, _)| identity));
-        opened
-            .inspect_err(|_| self.go_back(&settings.config, settings.identity.as_ref()))
-            .map_err(ReloadRefused::NotApplied)?;
+        let identity = shows.as_ref().map(|(identity, _)| identity);
+        let prepared = self.prepare(&next, identity).map_err(ReloadRefused::NotApplied)?;
         if let Some((present, Some(fresh))) = &shows
             && present.renew(fresh)
         {
             tracing::info!(fingerprint = fresh.fingerprint(), "listeners show another certificate");
         }
         let differences = differences(&settings.shown, &shown);
+        let flips = flips(&settings.config.smtp.rules, &next.smtp.rules);
+        for Flip { key, before, after } in &flips {
+            tracing::warn!(key, before, after, "a default was turned around");
+        }
         settings.identity = shows.map(|(identity, _)| identity);
         settings.layers = layers;
         settings.enter(self, next, shown);
+        Handle::current().block_on(prepared.carry_out());
         told(&differences, "settings reloaded");
-        Ok(Reloaded { differences })
+        Ok(Reloaded { differences, flips })
     }
 
-    /// Has the listeners as `config` wants them, and opens them if it does. Where only the second fails,
-    /// [`go_back`](Self::go_back) undoes the first.
-    fn open(&self, config: &Config, identity: Option<&TlsIdentity>) -> Result<(), String> {
-        let runtime = Handle::current();
+    /// A sensor that goes down opens nothing, and what it kept would be seen by the next one only.
+    fn check_is_staying(&self) -> Result<(), String> {
+        if self.going_down.is_cancelled() { Err("the sensor goes down".to_owned()) } else { Ok(()) }
+    }
+
+    /// The certificate that `config` wants shown.
+    fn identity(&self, config: &Config) -> Result<Option<TlsIdentity>, String> {
+        identity(config, &self.tls_dir).map_err(|error| format!("{error:#}"))
+    }
+
+    /// What listeners that are as `config` wants them need: all of it, or nothing is changed.
+    fn prepare(&self, config: &Config, identity: Option<&TlsIdentity>) -> Result<Prepared, String> {
         let plans = listener_plans(config, identity).map_err(|error| format!("{error:#}"))?;
-        runtime
-            .block_on(self.gate.replace(plans, config.drain_deadline))
-            .map_err(|errors| told_all(&errors))?;
-        if config.smtp.rules.enabled {
-            runtime.block_on(self.gate.enable()).map_err(|errors| told_all(&errors))?;
-        }
-        Ok(())
-    }
-
-    /// Has the listeners as they were when a change stops half-way.
-    fn go_back(&self, config: &Config, identity: Option<&TlsIdentity>) {
-        if let Err(why) = self.open(config, identity) {
-            tracing::error!(why, "the listeners are not as before");
-        }
-        self.close(config);
-    }
-
-    /// Closes the listeners where `config` says so.
-    fn close(&self, config: &Config) {
-        if !config.smtp.rules.enabled {
-            Handle::current().block_on(self.gate.disable(config.drain_deadline));
-        }
+        let prepared = self.gate.prepare(plans, config.smtp.rules.enabled, config.drain_deadline);
+        Handle::current().block_on(prepared).map_err(|errors| told_all(&errors))
     }
 }
 
@@ -108,18 +108,12 @@ impl Settings {
     fn enter(&mut self, sensor: &Sensor, config: Config, shown: Shown) {
         sensor.door.change(door_settings(&config));
         self.past.keep(&sensor.door);
-        sensor.close(&config);
         let files = self.layers.files().map(str::to_owned).collect();
-        let before = sensor.view.load();
         let mut view = View::new(&config, &shown, self.identity.as_ref(), files);
-        view.narrowed = last_change(&sensor.door).map(|since| (since, config.grace));
-        view.waiting_for_restart = before.waiting_for_restart.clone();
-        for difference in shown.differences(&self.shown) {
-            let is_new = view.waiting_for_restart.iter().all(|key| key != difference.path);
-            if difference.reload == Reload::Restart && is_new {
-                view.waiting_for_restart.push(difference.path.to_owned());
-            }
-        }
+        view.rules_changed = last_change(&sensor.door).map(|since| (since, config.grace));
+        let waits = |difference: &settings::Difference<'_>| difference.reload == Reload::Restart;
+        let since_start = shown.differences(&self.at_start).into_iter().filter(waits);
+        view.waiting_for_restart = since_start.map(|difference| difference.path.to_owned()).collect();
         sensor.view.store(view.into());
         (self.config, self.shown) = (config, shown);
     }
@@ -219,9 +213,17 @@ fn told_all(errors: &[BindError]) -> String {
 
 fn told(differences: &[Difference], what: &str) {
     for Difference { key, old, new, needs_restart } in differences {
-        tracing::info!(key, old, new, needs_restart, "{what}");
+        let (old, new) = (old.as_deref().map(cut), new.as_deref().map(cut));
+        tracing::info!(key, old = old.as_deref(), new = new.as_deref(), needs_restart, "{what}");
     }
     if differences.is_empty() {
         tracing::info!("{what}: nothing is different");
+    }
+}
+
+fn cut(value: &str) -> Cow<'_, str> {
+    match value.char_indices().nth(SHOWN_MAX) {
+        None => value.into(),
+        Some((end, _)) => format!("{}... ({} octets in all)", &value[..end], value.len()).into(),
     }
 }

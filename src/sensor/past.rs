@@ -78,6 +78,8 @@ impl Past {
         if let Err(error) = self.write(&door.history()) {
             let file = shown_path(&self.0);
             tracing::warn!(file, %error, "cannot be written: the grace would end with a restart");
+            // An old one would bring back a grace that was ended.
+            let _ = std::fs::remove_file(&self.0);
         }
     }
 

@@ -108,7 +108,7 @@ impl Sensor {
         }
         if self.door.grace().is_some() {
             warnings.push(
-                "the rules were narrowed: what former rules would have taken is answered 4yz".to_owned(),
+                "the rules were changed: what former rules would have taken is answered 4yz".to_owned(),
             );
         }
         warnings

@@ -24,7 +24,7 @@ pub(super) struct View {
     /// Keys that are set otherwise than what runs, until the next start.
     pub(super) waiting_for_restart: Vec<String>,
     /// The last change of the rules, and how long it is gentle.
-    pub(super) narrowed: Option<(Timestamp, Duration)>,
+    pub(super) rules_changed: Option<(Timestamp, Duration)>,
 }
 
 /// The certificate that listeners show.
@@ -52,7 +52,7 @@ impl View {
             drain_deadline: config.drain_deadline,
             reserve: config.spool.reserve,
             waiting_for_restart: Vec::new(),
-            narrowed: None,
+            rules_changed: None,
         }
     }
 }
@@ -60,7 +60,7 @@ impl View {
 impl Sensor {
     /// The grace that is left. Its ends are those of the change, so that they read the same each time.
     pub(super) fn grace_of(&self, view: &View) -> Option<Grace> {
-        let (since, lasts) = view.narrowed?;
+        let (since, lasts) = view.rules_changed?;
         self.door.grace()?;
         Some(Grace { since, until: since.checked_add(lasts).ok()? })
     }

@@ -26,7 +26,7 @@ fn behind(lines: &str) -> (Home, Sensor) {
     (home, sensor)
 }
 
-fn swaks(name: &str, address: SocketAddr, options: &[&str]) -> Option<Output> {
+pub(crate) fn swaks(name: &str, address: SocketAddr, options: &[&str]) -> Option<Output> {
     let Some(swaks) = program("swaks") else {
         skip(name, "swaks is not installed");
         return None;
@@ -37,7 +37,7 @@ fn swaks(name: &str, address: SocketAddr, options: &[&str]) -> Option<Output> {
     Some(command.args(options).stdin(Stdio::null()).output().unwrap())
 }
 
-fn said(output: &Output) -> String {
+pub(crate) fn said(output: &Output) -> String {
     format!("{}\n{}", String::from_utf8_lossy(&output.stdout), String::from_utf8_lossy(&output.stderr))
 }
 

@@ -10,6 +10,7 @@
     reason = "a test that cannot go on ends by a panic, and drives real programs by the real clock"
 )]
 
+mod changes;
 mod clients;
 mod dialogues;
 mod door;

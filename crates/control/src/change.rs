@@ -55,6 +55,8 @@ pub struct Changed {
     pub dry_run: bool,
     /// What is another than before; empty where nothing is.
     pub differences: Vec<Difference>,
+    /// The defaults that it turns around. What is not a dry run needs `confirm` for it.
+    pub flips: Vec<Flip>,
     /// The settings after the change.
     pub smtp: Smtp,
 }
@@ -152,6 +154,8 @@ impl Fault {
 pub struct Reloaded {
     /// The settings that are others than before.
     pub differences: Vec<Difference>,
+    /// The defaults that it turned around. An edit of a file needs no other confirmation.
+    pub flips: Vec<Flip>,
 }
 
 /// Why a reload has changed nothing.

@@ -25,7 +25,7 @@ pub struct Smtp {
     pub tls: Tls,
     /// What there is to say about each value, by its name here. Read-only.
     pub about: BTreeMap<Key, About>,
-    /// The last narrowing of the rules, while it is gentle. Read-only.
+    /// The last change of the rules, while it is gentle. Read-only.
     #[schema(read_only)]
     pub grace: Option<Grace>,
 }
@@ -48,11 +48,11 @@ pub struct About {
     pub overridden_by: Option<String>,
 }
 
-/// A narrowing of the rules that is gentle for a time: what the rules before it would have taken is answered
+/// A change of the rules that is gentle for a time: what the rules before it would have taken is answered
 /// 4yz instead of 5yz.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 pub struct Grace {
-    /// When the rules were narrowed.
+    /// When the rules were changed last.
     #[schema(value_type = String, format = DateTime)]
     pub since: jiff::Timestamp,
     /// When it ends by itself.
@@ -152,10 +152,12 @@ impl Revision {
 }
 
 impl Smtp {
-    /// The revision of all that is shown: another one whenever an octet of the document is another.
+    /// The revision of all that is shown but the grace, which ends by itself: another one whenever a change was
+    /// made.
     #[must_use]
     pub fn revision(&self) -> Revision {
-        let text = serde_json::to_vec(self).expect("a document is written to memory");
+        let settings = Self { grace: None, ..self.clone() };
+        let text = serde_json::to_vec(&settings).expect("a document is written to memory");
         let digest = aws_lc_rs::digest::digest(&aws_lc_rs::digest::SHA256, &text);
         Revision(digest.as_ref().iter().take(16).map(|octet| format!("{octet:02x}")).collect())
     }

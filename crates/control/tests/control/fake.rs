@@ -183,14 +183,14 @@ impl Node for FakeNode {
             smtp.clone_from(&after);
             self.changes.fetch_add(1, Ordering::Relaxed);
         }
-        Ok(Changed { dry_run: change.dry_run, differences, smtp: after })
+        Ok(Changed { dry_run: change.dry_run, differences, flips: Vec::new(), smtp: after })
     }
 
     fn reload(&self) -> Result<Reloaded, ReloadRefused> {
         match self.refuses.lock().unwrap().clone() {
             Some(ChangeRefused::Faulty(faults)) => Err(ReloadRefused::Faulty(faults)),
             Some(other) => Err(ReloadRefused::NotApplied(other.to_string())),
-            None => Ok(Reloaded { differences: Vec::new() }),
+            None => Ok(Reloaded { differences: Vec::new(), flips: Vec::new() }),
         }
     }
 
