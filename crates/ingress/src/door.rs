@@ -125,6 +125,14 @@ impl Door {
         live.at_connect(now(), |rules| self.connection(rules, client, local))
     }
 
+    /// The interfaces of this host as they are now, by which the door goes from now on too.
+    ///
+    /// # Errors
+    /// When the system does not tell.
+    pub fn interfaces(&self) -> std::io::Result<Arc<[Interface]>> {
+        self.interfaces.read_anew(now())
+    }
+
     /// Whether a message of the declared size may begin now; nothing is counted.
     #[must_use]
     pub fn would_begin(&self, declared: Option<u64>) -> Decision {
@@ -221,7 +229,12 @@ impl Door {
         if rules.client_default() != ClientDefault::OwnSubnets {
             return at_connect(&[]);
         }
-        match self.interfaces.at(now(), local) {
+        let now = now();
+        let known = self.interfaces.at(now, local).map(|interfaces| at_connect(&interfaces));
+        if let Some(admitted @ Decision { admission: Admission::Admit, .. }) = known {
+            return admitted;
+        }
+        match self.interfaces.at_to_refuse(now, local) {
             Some(interfaces) => at_connect(&interfaces),
             // That the system does not tell is not the client's fault: after a 554 it would not come back.
             None => match at_connect(&[]) {
