@@ -151,9 +151,12 @@ pub(crate) struct Explain {
     /// The size that the client declares, such as 20MiB
     #[arg(long, value_name = "SIZE")]
     pub(crate) size: Option<String>,
-    /// The address of this host that the client connects to [default: each one in turn]
+    /// The address of this host that the client connects to [default: a likely one]
     #[arg(long, value_name = "ADDRESS")]
     pub(crate) local: Option<IpAddr>,
+    /// Ask the sensor that runs, not the configuration: what was set or narrowed meanwhile counts
+    #[arg(long)]
+    pub(crate) running: bool,
 }
 
 #[derive(Args, Debug)]
