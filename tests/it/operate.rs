@@ -17,6 +17,8 @@ use crate::harness::sensor::{Home, Sensor};
 use crate::harness::wait_for;
 use crate::round_robin::{id_of_sent, submit};
 
+mod reload;
+
 const SMTP: &str = "/v1/sensors/self/smtp";
 const SMALL: &str =
     "[spool]\nsegment_size = \"1 MiB\"\nreserve = \"1 MiB\"\n[control]\naddress = \"127.0.0.1:0\"\n";

@@ -129,7 +129,7 @@ impl Home {
         Sensor { child, address, control }
     }
 
-    fn log_path(&self) -> PathBuf {
+    pub(crate) fn log_path(&self) -> PathBuf {
         self.path().join("log")
     }
 
