@@ -230,17 +230,19 @@ impl Door {
             return at_connect(&[]);
         }
         let now = now();
-        let known = self.interfaces.at(now, local).map(|interfaces| at_connect(&interfaces));
-        if let Some(admitted @ Decision { admission: Admission::Admit, .. }) = known {
-            return admitted;
-        }
-        match self.interfaces.at_to_refuse(now, local) {
-            Some(interfaces) => at_connect(&interfaces),
+        let Some(known) = self.interfaces.at(now, local) else {
             // That the system does not tell is not the client's fault: after a 554 it would not come back.
-            None => match at_connect(&[]) {
+            return match at_connect(&[]) {
                 Decision { admission: Admission::Refuse(refusal), .. } => Decision::try_later(refusal),
                 known => known,
-            },
+            };
+        };
+        match at_connect(&known) {
+            // Its subnet may have come since the list was read.
+            Decision { admission: Admission::Refuse(_), .. } => {
+                at_connect(&self.interfaces.at_to_refuse(now, local).unwrap_or(known))
+            }
+            decided => decided,
         }
     }
 }

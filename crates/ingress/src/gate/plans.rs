@@ -9,6 +9,7 @@
 //! ```
 
 use std::collections::HashMap;
+use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -73,7 +74,8 @@ impl Porter {
         plans: &[ListenerPlan],
         kept: &[Option<usize>],
     ) -> Result<HashMap<usize, TcpListener>, Vec<BindError>> {
-        let faults = match bind_missing(plans, kept) {
+        let ours = self.held(plans, kept);
+        let faults = match bind_missing(plans, kept, ours.clone()) {
             Ok(bound) => return Ok(bound),
             Err(faults) => faults,
         };
@@ -85,11 +87,19 @@ impl Porter {
         for index in &in_the_way {
             self.stands[*index].close().await;
         }
-        let again = bind_missing(plans, kept);
+        let again = bind_missing(plans, kept, ours);
         if again.is_err() {
             in_the_way.into_iter().for_each(|index| self.reopen(index));
         }
         again
+    }
+
+    /// The addresses of sockets that stay, with the names that their listeners have from now on.
+    fn held(&self, plans: &[ListenerPlan], kept: &[Option<usize>]) -> Vec<(Arc<str>, SocketAddr)> {
+        let held = |(plan, kept): (&ListenerPlan, &Option<usize>)| {
+            Some((Arc::clone(&plan.name), self.stands[(*kept)?].address))
+        };
+        plans.iter().zip(kept).filter_map(held).collect()
     }
 
     /// Stands that go, and whose port is that of an address that is in use.
@@ -145,12 +155,16 @@ impl Porter {
 fn bind_missing(
     plans: &[ListenerPlan],
     kept: &[Option<usize>],
+    mut ours: Vec<(Arc<str>, SocketAddr)>,
 ) -> Result<HashMap<usize, TcpListener>, Vec<BindError>> {
     let (mut bound, mut faults) = (HashMap::new(), Vec::new());
     for (index, plan) in plans.iter().enumerate().filter(|(index, _)| kept[*index].is_none()) {
         match bind(&plan.name, plan.address) {
-            Ok(socket) => drop(bound.insert(index, socket)),
-            Err(fault) => faults.push(fault),
+            Ok(socket) => {
+                ours.push((Arc::clone(&plan.name), plan.address));
+                bound.insert(index, socket);
+            }
+            Err(fault) => faults.push(fault.unless_by(&ours)),
         }
     }
     if faults.is_empty() { Ok(bound) } else { Err(faults) }

@@ -214,11 +214,19 @@ impl Porter {
 
     fn enable(&mut self) -> Result<(), Vec<BindError>> {
         let (mut bound, mut faults) = (Vec::new(), Vec::new());
-        for stand in self.stands.iter_mut().filter(|stand| matches!(stand.socket, Held::Nothing)) {
+        let (closed, open): (Vec<_>, Vec<_>) =
+            self.stands.iter_mut().partition(|stand| matches!(stand.socket, Held::Nothing));
+        let mut ours: Vec<_> =
+            open.into_iter().map(|stand| (Arc::clone(&stand.post.plan().name), stand.address)).collect();
+        for stand in closed {
+            let name = Arc::clone(&stand.post.plan().name);
             // The port that it had, where it was a free one: it may have been told to somebody.
-            match bind(&stand.post.plan().name, stand.address) {
-                Ok(socket) => bound.push((stand, socket)),
-                Err(fault) => faults.push(fault),
+            match bind(&name, stand.address) {
+                Ok(socket) => {
+                    ours.push((name, stand.address));
+                    bound.push((stand, socket));
+                }
+                Err(fault) => faults.push(fault.unless_by(&ours)),
             }
         }
         if !faults.is_empty() {

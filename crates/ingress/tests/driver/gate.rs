@@ -75,6 +75,39 @@ async fn wait_for(what: &str, reached: impl Fn() -> bool) {
 }
 
 #[tokio::test]
+async fn a_listener_of_ours_that_is_in_the_way_is_named() {
+    let house = house();
+    let free = std::net::TcpListener::bind("[::]:0").unwrap().local_addr().unwrap();
+    let narrow = loopback(free.port());
+    let named = |faults: Vec<BindError>, expected: String| {
+        let said: Vec<String> = faults.iter().map(ToString::to_string).collect();
+        assert_eq!(said, [expected]);
+    };
+    let gate = gate_of(&house, vec![plan("all", free), plan("own", narrow)]);
+    let in_the_way = "listener all listens on";
+    named(
+        gate.enable().await.unwrap_err(),
+        format!("listener own: cannot listen on {narrow}: {in_the_way} {free}, which takes IPv4 too"),
+    );
+    // Where it is there already, and where its socket was handed in.
+    gate.replace(vec![plan("all", free)], LONG).await.unwrap();
+    gate.enable().await.unwrap();
+    named(
+        gate.replace(vec![plan("all", free), plan("own", narrow)], LONG).await.unwrap_err(),
+        format!("listener own: cannot listen on {narrow}: {in_the_way} {free}, which takes IPv4 too"),
+    );
+    gate.drain(LONG).await;
+    let socket = std::net::TcpListener::bind(narrow).unwrap();
+    let handed_in = vec![HandedIn { name: "held".into(), socket }];
+    let plans = vec![plan("held", loopback(0)), plan("own", narrow)];
+    let gate = Gate::new(Arc::clone(&house.door), plans, handed_in).unwrap();
+    named(
+        gate.enable().await.unwrap_err(),
+        format!("listener own: cannot listen on {narrow}: listener held listens on {narrow}"),
+    );
+}
+
+#[tokio::test]
 async fn an_address_that_is_taken_leaves_the_gate_closed_and_is_named() {
     let house = house();
     let taken = std::net::TcpListener::bind(loopback(0)).unwrap();
