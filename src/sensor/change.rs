@@ -11,9 +11,10 @@ use sensor_settings::{self as settings, Effective, Faults, KeepError, Refused, R
 use tokio::runtime::Handle;
 
 use super::view::{View, smtp};
-use super::{Sensor, Settings, now};
+use super::{Sensor, Settings, listening, now};
 use crate::assemble::{door_settings, identity, listener_plans};
 use crate::config::Config;
+use crate::systemd;
 
 impl Sensor {
     pub(super) fn make_change(&self, change: &Change) -> Result<Changed, ChangeRefused> {
@@ -92,6 +93,11 @@ impl Sensor {
             tracing::error!(why, "the listeners are not as before");
         }
         self.close(config);
+        self.tell_listeners();
+    }
+
+    fn tell_listeners(&self) {
+        systemd::status(&listening::line(&self.gate));
     }
 
     /// Closes the listeners where `config` says so.
@@ -107,6 +113,7 @@ impl Settings {
     fn enter(&mut self, sensor: &Sensor, config: Config, shown: Shown) {
         sensor.door.change(door_settings(&config));
         sensor.close(&config);
+        sensor.tell_listeners();
         let files = self.layers.files().map(str::to_owned).collect();
         let before = sensor.view.load();
         let mut view = View::new(&config, &shown, self.identity.as_ref(), files);
