@@ -17,6 +17,7 @@ use std::net::{IpAddr, SocketAddr, TcpStream, ToSocketAddrs};
 use crate::harness::client::Client;
 use crate::harness::netns::Namespace;
 use crate::harness::sensor::{BINARY, Home, Sensor};
+use crate::harness::skip;
 
 mod lists;
 mod proxy;
@@ -46,8 +47,12 @@ struct Network {
 impl Network {
     /// None where this machine does not let us: counted as a skip of `test`.
     fn lay(test: &str) -> Option<Self> {
-        let network =
-            Self { sensor: Namespace::add(test)?, router: Namespace::add(test)?, far: Namespace::add(test)? };
+        let add = || Namespace::add(test);
+        let network = Self { sensor: add()?, router: add()?, far: add()? };
+        if !network.sensor.has_ipv6() {
+            skip(test, "this host has no IPv6");
+            return None;
+        }
         let Self { sensor, router, far } = &network;
         router.set("ipv4/ip_forward", "1");
         router.set("ipv6/conf/all/forwarding", "1");
@@ -106,9 +111,10 @@ fn connect(one: &Namespace, other: &Namespace, name: &str) {
 
 /// A sensor in the network, on all of its addresses.
 struct Stand {
-    network: Network,
-    home: Home,
+    /// The first to go.
     _sensor: Sensor,
+    home: Home,
+    network: Network,
 }
 
 impl Stand {
@@ -121,7 +127,7 @@ impl Stand {
              address = \"[::]:{PORT}\"\n{listener}\n"
         ));
         let sensor = home.start_under(network.sensor.command(BINARY));
-        Self { network, home, _sensor: sensor }
+        Self { _sensor: sensor, home, network }
     }
 
     /// Asks for `host`, which connects to `to`: the greeting begins with `reply`, and `why` is in what is

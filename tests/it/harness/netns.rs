@@ -4,7 +4,7 @@
 use std::fs::{self, File};
 use std::io::Write;
 use std::os::fd::AsFd;
-use std::path::PathBuf;
+use std::path::Path;
 use std::process::{Command, Stdio};
 use std::sync::atomic::{AtomicU32, Ordering};
 
@@ -14,6 +14,9 @@ use super::{is_root, program, skip};
 
 /// Where iproute2 keeps the namespaces that have names.
 const NAMES: &str = "/run/netns";
+
+/// Where the variables of the kernel are, for whoever looks in the namespace that it is in.
+const VARIABLES: &str = "/proc/sys/net";
 
 /// A host of the test's own; gone when dropped, with its interfaces and what they were connected to.
 pub(crate) struct Namespace {
@@ -38,6 +41,13 @@ impl Namespace {
             return None;
         }
         namespace.ip("link set lo up");
+        // What the machine is set to is none of the test's business.
+        for family in ["all", "default"] {
+            namespace.set(&format!("ipv4/conf/{family}/rp_filter"), "0");
+            if namespace.has_ipv6() {
+                namespace.set(&format!("ipv6/conf/{family}/disable_ipv6"), "0");
+            }
+        }
         Some(namespace)
     }
 
@@ -46,9 +56,19 @@ impl Namespace {
         &self.name
     }
 
-    /// Carries out lines of `ip` in here, all or none after the first that fails.
+    /// Whether the kernel knows IPv6.
+    pub(crate) fn has_ipv6(&self) -> bool {
+        self.inside(|| Path::new(VARIABLES).join("ipv6").exists())
+    }
+
+    /// Carries out lines of `ip` in here, none after the first that fails.
     #[track_caller]
     pub(crate) fn ip(&self, lines: &str) {
+        self.try_ip(lines).unwrap_or_else(|error| panic!("{lines}: {error}"));
+    }
+
+    /// The same; what `ip` says where it fails.
+    pub(crate) fn try_ip(&self, lines: &str) -> Result<(), String> {
         let mut ip = Command::new("ip")
             .args(["-netns", &self.name, "-batch", "-"])
             .stdin(Stdio::piped())
@@ -57,7 +77,11 @@ impl Namespace {
             .unwrap();
         ip.stdin.take().unwrap().write_all(lines.as_bytes()).unwrap();
         let output = ip.wait_with_output().unwrap();
-        assert!(output.status.success(), "{lines}: {}", String::from_utf8_lossy(&output.stderr));
+        if output.status.success() {
+            Ok(())
+        } else {
+            Err(String::from_utf8_lossy(&output.stderr).into_owned())
+        }
     }
 
     /// `program`, to be run in here: as the child that is spawned, not below it.
@@ -69,7 +93,7 @@ impl Namespace {
 
     /// Does something in here, on a thread of its own: a socket stays where it was opened.
     pub(crate) fn inside<T: Send>(&self, act: impl FnOnce() -> T + Send) -> T {
-        let namespace = File::open(PathBuf::from(NAMES).join(&self.name)).unwrap();
+        let namespace = File::open(Path::new(NAMES).join(&self.name)).unwrap();
         std::thread::scope(|scope| {
             let thread = scope.spawn(|| {
                 move_into_link_name_space(namespace.as_fd(), Some(LinkNameSpaceType::Network)).unwrap();
@@ -82,7 +106,7 @@ impl Namespace {
     /// Sets a variable of the kernel, such as `ipv4/ip_forward`.
     #[track_caller]
     pub(crate) fn set(&self, variable: &str, value: &str) {
-        self.inside(|| fs::write(PathBuf::from("/proc/sys/net").join(variable), value).unwrap());
+        self.inside(|| fs::write(Path::new(VARIABLES).join(variable), value).unwrap());
     }
 }
 
