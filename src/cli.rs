@@ -151,9 +151,12 @@ pub(crate) struct Explain {
     /// The size that the client declares, such as 20MiB
     #[arg(long, value_name = "SIZE")]
     pub(crate) size: Option<String>,
-    /// The address of this host that the client connects to [default: each one in turn]
+    /// The address of this host that the client connects to [default: a likely one]
     #[arg(long, value_name = "ADDRESS")]
     pub(crate) local: Option<IpAddr>,
+    /// Ask the sensor that runs, not the configuration: what was set or narrowed meanwhile counts
+    #[arg(long)]
+    pub(crate) running: bool,
 }
 
 #[derive(Args, Debug)]
@@ -164,10 +167,11 @@ pub(crate) struct Send {
     /// The sender; not given: the null reverse path <>, as of a bounce
     #[arg(long, value_name = "MAILBOX")]
     pub(crate) from: Option<lettre::Address>,
-    /// The server [default: the first listener of the configuration]
+    /// The server [default: the first listener of the configuration that takes a test from this host]
     #[arg(long, value_name = "HOST:PORT")]
     pub(crate) server: Option<String>,
-    /// Use TLS, whatever certificate is shown; its fingerprint is printed
+    /// Use TLS, whatever certificate is shown; its fingerprint is printed [default without --server: as the
+    /// listener wants it]
     #[arg(long, value_name = "HOW", require_equals = true, num_args = 0..=1, default_missing_value = "starttls")]
     pub(crate) tls: Option<SendTls>,
     /// The message, header and body; lines may end in LF [default: a short test message]

@@ -9,6 +9,7 @@ pub(crate) mod rules;
 pub(crate) mod run;
 pub(crate) mod send;
 pub(crate) mod spool;
+mod trial;
 
 use std::io::{self, Write};
 use std::process::ExitCode;

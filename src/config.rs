@@ -19,7 +19,7 @@ use sensor_settings::{Form, Key, Reader, Reload, Shown, Table};
 
 use crate::log;
 pub(crate) use control::Control;
-pub(crate) use listener::ListenerConfig;
+pub(crate) use listener::{Certificates, ListenerConfig};
 pub(crate) use load::{Loaded, load};
 pub(crate) use smtp::{BARE, Smtp, UNCOVERED};
 

@@ -9,6 +9,7 @@
 
 mod change;
 mod explain;
+pub(crate) mod listening;
 mod past;
 mod report;
 mod view;

@@ -57,8 +57,8 @@ fn reload(sensor: Arc<Sensor>, log: LogFile) {
         }
         if let Err(refused) = sensor.reload() {
             if let ReloadRefused::Faulty(faults) = &refused {
-                for Fault { key, message, file, line, column, .. } in faults {
-                    tracing::error!(key, message, file, line, column, "fault in the settings");
+                for Fault { key, message: fault, file, line, column, .. } in faults {
+                    tracing::error!(key, fault, file, line, column, "fault in the settings");
                 }
             }
             tracing::error!(%refused, "not reloaded: the settings are as they were");

@@ -9,6 +9,8 @@
 //!    STATUS=                                    MONOTONIC_USEC=             EXTEND_TIMEOUT_USEC=
 //! ```
 //!
+//! STATUS is told again with each change of the settings: it is where the sensor listens then.
+//!
 //! Promised: without a service manager (no `NOTIFY_SOCKET`) nothing is sent and nothing is said about it;
 //! with one that does not listen the sensor goes on, for mail does not depend on it. Whatever is sent is
 //! about the sensor: no text of a client.
@@ -25,6 +27,11 @@ pub(crate) use sockets::handed_in;
 /// Says that mail is taken, or would be; `status` is for a person.
 pub(crate) fn ready(status: &str) {
     notify(&[NotifyState::Ready, NotifyState::Status(&one_line(status))]);
+}
+
+/// Says to a person what is the case now.
+pub(crate) fn status(status: &str) {
+    notify(&[NotifyState::Status(&one_line(status))]);
 }
 
 /// Says that the sensor goes down, and may take so long for it.

@@ -6,16 +6,17 @@ use std::sync::Arc;
 
 use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
 use sensor_control::{Control, Limits, Options, Token};
-use sensor_ingress::{BindError, Gate, HandedIn, ListenerState, ListenerStatus};
+use sensor_ingress::{BindError, HandedIn, ListenerState, ListenerStatus};
 use tokio::runtime::{Builder, Runtime};
 use tokio_util::sync::CancellationToken;
 
 use super::configured;
+use super::trial::Trial;
 use crate::assemble::{Node, assemble, is_in_memory};
-use crate::cli::Place;
-use crate::config::{Config, Loaded, shown_path};
+use crate::cli::{Place, SendTls};
+use crate::config::{Config, ListenerConfig, Loaded, shown_path};
 use crate::log::LogGuard;
-use crate::sensor::Sensor;
+use crate::sensor::{Sensor, listening};
 use crate::shutdown::{Running, Signals};
 use crate::systemd;
 
@@ -64,7 +65,7 @@ async fn serve(loaded: Loaded, handed_in: Vec<HandedIn>, log: &LogGuard) -> anyh
         node.gate.enable().await.map_err(not_bound)?;
     }
     about.print(&node, &control, &token_path)?;
-    systemd::ready(&status_line(&node.gate));
+    systemd::ready(&listening::line(&node.gate));
     systemd::watch();
     let controlled = CancellationToken::new();
     let control = tokio::spawn(control.run(controlled.clone()));
@@ -127,6 +128,7 @@ struct About {
     archive: String,
     spool: String,
     rules: String,
+    listeners: Vec<ListenerConfig>,
     paused: bool,
     in_memory: bool,
 }
@@ -139,6 +141,7 @@ impl About {
             archive: shown_path(&std::path::absolute(&config.archive_dir).unwrap_or_default()),
             spool: shown_path(&std::path::absolute(config.spool_dir()).unwrap_or_default()),
             rules: rules_line(config),
+            listeners: config.smtp.listeners.clone(),
             paused: config.pipeline.paused,
             in_memory: is_in_memory(&config.state_dir),
         }
@@ -150,11 +153,10 @@ impl About {
         let config =
             self.config_file.as_deref().unwrap_or("built-in defaults (mailsensor config init prints a file)");
         writeln!(out, "mailsensor {}, configuration: {config}", env!("CARGO_PKG_VERSION"))?;
-        let mut listeners = node.gate.status().listeners;
-        for line in listener_lines(&listeners) {
+        let listeners = node.gate.status().listeners;
+        for line in listening::lines(&listeners) {
             writeln!(out, "{line}")?;
         }
-        listeners.retain(|listener| listener.state == ListenerState::Open);
         if let Some(identity) = &node.identity {
             writeln!(out, "shows the certificate with SHA-256 {}", identity.fingerprint())?;
         }
@@ -170,35 +172,43 @@ impl About {
         if self.in_memory {
             writeln!(out, "warning: that is in memory (tmpfs): mail does not outlive the power")?;
         }
-        if let Some(ListenerStatus { address, .. }) = listeners.first() {
-            let host =
-                if address.ip().is_unspecified() { "127.0.0.1".into() } else { address.ip().to_string() };
-            let port = address.port();
-            writeln!(
-                out,
-                "try it: swaks --server {host} --port {port} --from ada@example.com --to bob@example.com"
-            )?;
+        if let Some(line) = trial_line(&open(&self.listeners, &listeners)) {
+            writeln!(out, "{line}")?;
         }
         writeln!(out, "ready")?;
         out.flush()
     }
 }
 
-fn listener_lines(listeners: &[ListenerStatus]) -> Vec<String> {
-    let line = |ListenerStatus { address, name, state, .. }: &ListenerStatus| match state {
-        ListenerState::Open => Some(format!("listens on {address} ({name})")),
-        ListenerState::TurningAway => {
-            Some(format!("turns away by 421 on {address} ({name}): smtp.enabled is false"))
-        }
-        ListenerState::Closed => None,
+/// The listeners that take mail, each at its real address.
+fn open(listeners: &[ListenerConfig], states: &[ListenerStatus]) -> Vec<ListenerConfig> {
+    let real = |listener: &ListenerConfig| {
+        let is_it =
+            |status: &&ListenerStatus| status.state == ListenerState::Open && *status.name == *listener.name;
+        let address = states.iter().find(is_it)?.address;
+        Some(ListenerConfig { address, ..listener.clone() })
     };
-    let lines: Vec<String> = listeners.iter().filter_map(line).collect();
-    if lines.is_empty() { vec!["listens nowhere: smtp.enabled is false".to_owned()] } else { lines }
+    listeners.iter().filter_map(real).collect()
 }
 
-/// What `systemctl status` shows.
-fn status_line(gate: &Gate) -> String {
-    listener_lines(&gate.status().listeners).join(", ")
+/// How a person on this host tries it; none where nothing is open.
+fn trial_line(open: &[ListenerConfig]) -> Option<String> {
+    if open.is_empty() {
+        return None;
+    }
+    let Some(Trial { server, tls, .. }) = Trial::by(open, None) else {
+        let line = "try it from elsewhere: of this host each listener wants a PROXY header or a certificate";
+        return Some(line.to_owned());
+    };
+    let tls = match tls {
+        None => "",
+        Some(SendTls::Starttls) => " --tls",
+        Some(SendTls::Implicit) => " --tls-on-connect",
+    };
+    let (host, port) = (server.ip(), server.port());
+    Some(format!(
+        "try it: swaks --server {host} --port {port}{tls} --from ada@example.com --to bob@example.com"
+    ))
 }
 
 fn rules_line(config: &Config) -> String {

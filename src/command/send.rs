@@ -18,8 +18,9 @@ use std::process::ExitCode;
 use anyhow::{Context, ensure};
 use jiff::{Timestamp, Zoned, fmt::rfc2822, tz::TimeZone};
 
+use super::trial::Trial;
 use super::{configured, one_line, print};
-use crate::cli::{Place, Send};
+use crate::cli::{Place, Send, SendTls};
 use crate::config::Config;
 use dialogue::{Accepted, Dialogue};
 
@@ -30,20 +31,15 @@ const TRY_LATER: u8 = 75;
 const SHOWN_MAX: usize = 1_000;
 
 pub(crate) fn send(place: &Place, test: &Send) -> anyhow::Result<ExitCode> {
-    let server = match &test.server {
-        Some(server) => server.clone(),
+    let (server, tls) = match &test.server {
+        Some(server) => (server.clone(), test.tls),
         None => match configured(place)? {
-            Ok(loaded) => first_listener(&loaded.config)?,
+            Ok(loaded) => own_listener(&loaded.config, test.tls)?,
             Err(status) => return Ok(status),
         },
     };
-    let dialogue = Dialogue {
-        server: &server,
-        tls: test.tls,
-        from: test.from.as_ref(),
-        to: &test.to,
-        message: &message(test)?,
-    };
+    let dialogue =
+        Dialogue { server: &server, tls, from: test.from.as_ref(), to: &test.to, message: &message(test)? };
     match dialogue.run() {
         Ok(accepted) => say(&server, &accepted),
         Err(failure) => {
@@ -68,20 +64,20 @@ fn say(server: &str, accepted: &Accepted) -> anyhow::Result<ExitCode> {
     })
 }
 
-/// Where the first listener is for a client on this host.
-fn first_listener(config: &Config) -> anyhow::Result<String> {
-    let listener = config.smtp.listeners.first().context("the configuration has no listener")?;
-    let mut address = listener.address;
+/// A listener of this host's own sensor that takes a test, and the TLS that it wants.
+fn own_listener(config: &Config, asked: Option<SendTls>) -> anyhow::Result<(String, Option<SendTls>)> {
+    let Trial { listener, server, tls } = Trial::by(&config.smtp.listeners, asked).with_context(|| {
+        let asked = if asked.is_some() { ", or has no such TLS" } else { "" };
+        format!(
+            "no listener takes a test from this host: each wants a PROXY header or a client certificate{asked}; \
+             name another server by --server"
+        )
+    })?;
     ensure!(
-        address.port() != 0,
-        "listener {} takes a free port, which the sensor printed at its start: name it by --server",
-        listener.name
+        server.port() != 0,
+        "listener {listener} takes a free port, which the sensor printed at its start: name it by --server"
     );
-    if address.ip().is_unspecified() {
-        // [::] takes IPv4 too; a host may well have no IPv6 loopback.
-        address.set_ip(std::net::Ipv4Addr::LOCALHOST.into());
-    }
-    Ok(address.to_string())
+    Ok((server.to_string(), tls))
 }
 
 /// The message as it goes on the wire: each line ends in CR LF, and so does the last.

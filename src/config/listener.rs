@@ -1,11 +1,10 @@
 //! `[[smtp.listener]]`: an address that mail servers connect to, and how it receives them.
 
-use std::collections::hash_map::Entry;
-use std::collections::{HashMap, HashSet};
+use std::collections::HashSet;
 use std::net::SocketAddr;
 use std::path::PathBuf;
 
-use sensor_ingress::{Authority, ClientCertificates, Reception, Security, TlsError};
+use sensor_ingress::{Authority, ClientCertificates, Reception, Security, TlsError, in_conflict};
 use sensor_policy::Networks;
 use sensor_settings::{Form, Key, Reload, Table};
 
@@ -93,7 +92,7 @@ pub(super) fn listeners(smtp: &Table<'_>, security: Security) -> Vec<ListenerCon
 struct Seen {
     names: HashSet<String>,
     /// With the listener's name in words.
-    addresses: HashMap<SocketAddr, String>,
+    addresses: Vec<(SocketAddr, String)>,
 }
 
 impl Seen {
@@ -103,16 +102,19 @@ impl Seen {
         if is_named && !self.names.insert(name.clone()) {
             table.fault_at(LISTENER_NAME.name, "another listener has this name");
         }
-        // Port 0 is a free one, another for each.
-        if !table.is_sound(ADDRESS.name) || address.port() == 0 {
+        if !table.is_sound(ADDRESS.name) {
             return;
         }
-        match self.addresses.entry(*address) {
-            Entry::Occupied(other) => {
-                table.fault_at(ADDRESS.name, format!("{} has this address", other.get()));
+        match self.addresses.iter().find(|(taken, _)| in_conflict(*taken, *address)) {
+            Some((taken, other)) if taken == address => {
+                table.fault_at(ADDRESS.name, format!("{other} has this address"));
             }
-            Entry::Vacant(free) => {
-                free.insert(if is_named { format!("listener {name}") } else { "another listener".into() });
+            Some((taken, other)) => {
+                table.fault_at(ADDRESS.name, format!("{other} listens on {taken}: only one of them can"));
+            }
+            None => {
+                let named = if is_named { format!("listener {name}") } else { "another listener".into() };
+                self.addresses.push((*address, named));
             }
         }
     }

@@ -64,6 +64,14 @@ fn listeners_are_compared_only_by_what_could_be_read() {
         let text = two_listeners(values);
         assert_eq!(faults(&text), expected, "{text}");
     }
+    for (one, other) in
+        [("[::]:25", "127.0.0.1:25"), ("127.0.0.1:25", "0.0.0.0:25"), ("0.0.0.0:25", "[::]:25")]
+    {
+        let text = two_listeners(["'a'", &format!("'{one}'"), "'b'", &format!("'{other}'")]);
+        let expected =
+            format!("6:11 smtp.listener[2].address: listener a listens on {one}: only one of them can");
+        assert_eq!(faults(&text), [expected], "{text}");
+    }
     // Port 0 is a free one, another for each.
     assert!(read(&two_listeners(["'a'", "'127.0.0.1:0'", "'b'", "'127.0.0.1:0'"])).is_ok());
 }

@@ -13,9 +13,10 @@ use tokio::runtime::Handle;
 
 use super::past::last_change;
 use super::view::{View, smtp};
-use super::{Sensor, Settings};
+use super::{Sensor, Settings, listening};
 use crate::assemble::{door_settings, identity, listener_plans};
 use crate::config::Config;
+use crate::systemd;
 
 /// The most characters of a value that the log shows: lists may have a hundred thousand entries.
 const SHOWN_MAX: usize = 200;
@@ -48,7 +49,7 @@ impl Sensor {
             proposal.keep().map_err(|error| not_kept(&error))?;
         settings.identity = identity;
         settings.enter(self, next, next_shown);
-        Handle::current().block_on(prepared.carry_out());
+        self.carry_out(prepared);
         told(&differences, "settings changed by the control plane");
         let smtp = sensor_control::Node::smtp(self);
         Ok(Changed { dry_run: false, differences, flips, smtp })
@@ -80,7 +81,7 @@ impl Sensor {
         settings.identity = shows.map(|(identity, _)| identity);
         settings.layers = layers;
         settings.enter(self, next, shown);
-        Handle::current().block_on(prepared.carry_out());
+        self.carry_out(prepared);
         told(&differences, "settings reloaded");
         Ok(Reloaded { differences, flips })
     }
@@ -100,6 +101,12 @@ impl Sensor {
         let plans = listener_plans(config, identity).map_err(|error| format!("{error:#}"))?;
         let prepared = self.gate.prepare(plans, config.smtp.rules.enabled, config.drain_deadline);
         Handle::current().block_on(prepared).map_err(|errors| told_all(&errors))
+    }
+
+    /// Makes the change that was prepared, and tells the service manager.
+    fn carry_out(&self, prepared: Prepared) {
+        Handle::current().block_on(prepared.carry_out());
+        systemd::status(&listening::line(&self.gate));
     }
 }
 

@@ -1,6 +1,7 @@
 //! What a client would be answered, and why: for the API of a running sensor and for `rules explain`.
 
 use std::net::IpAddr;
+use std::sync::Arc;
 
 use sensor_control::{Explained, Fault, Outcome, Question, Step};
 use sensor_ingress::{Door, read_interfaces};
@@ -19,8 +20,12 @@ pub(crate) fn explain(
     door: Option<&Door>,
 ) -> Result<Explained, Vec<Fault>> {
     let octets = size(question)?;
+    let interfaces = match door {
+        Some(door) => door.interfaces(),
+        None => read_interfaces().map(Arc::from),
+    };
     let interfaces =
-        read_interfaces().map_err(|error| vec![Fault::new("local", format!("no interfaces: {error}"))])?;
+        interfaces.map_err(|error| vec![Fault::new("local", format!("no interfaces: {error}"))])?;
     let local = question.local.unwrap_or_else(|| likely_local(question.client, &interfaces));
     let connect = rules.explain_connect(question.client, local, &interfaces);
     let decision = door.map(|door| door.would_connect(question.client, local));
@@ -84,10 +89,15 @@ fn step(
     }
 }
 
-/// The address of this host that a client would reach: one of its own subnet, else any that is not loopback.
+/// The address of this host that a client would reach: one of its own subnet, else any of its family
+/// that others can reach.
 fn likely_local(client: IpAddr, interfaces: &[Interface]) -> IpAddr {
     let client = client.to_canonical();
     let near = interfaces.iter().find(|interface| interface.network().contains(&client));
-    let outer = || interfaces.iter().find(|interface| !interface.address.is_loopback());
+    let is_outer = |address: IpAddr| match address {
+        IpAddr::V4(v4) => client.is_ipv4() && !v4.is_loopback(),
+        IpAddr::V6(v6) => client.is_ipv6() && !v6.is_loopback() && !v6.is_unicast_link_local(),
+    };
+    let outer = || interfaces.iter().find(|interface| is_outer(interface.address));
     near.or_else(outer).map_or(client, |interface| interface.address)
 }

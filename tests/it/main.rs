@@ -17,6 +17,7 @@ mod door;
 mod harness;
 mod listeners;
 mod log_file;
+mod namespaces;
 mod operate;
 mod pages;
 mod round_robin;

@@ -17,6 +17,8 @@ use crate::harness::sensor::{Home, Sensor};
 use crate::harness::wait_for;
 use crate::round_robin::{id_of_sent, submit};
 
+mod reload;
+
 const SMTP: &str = "/v1/sensors/self/smtp";
 const SMALL: &str =
     "[spool]\nsegment_size = \"1 MiB\"\nreserve = \"1 MiB\"\n[control]\naddress = \"127.0.0.1:0\"\n";
@@ -213,6 +215,54 @@ fn a_slip_in_the_file_costs_a_delay_though_the_sensor_was_restarted() {
     let sensor = home.start();
     assert_eq!(greeting(&sensor), "554", "a cache that is broken stops nothing");
     wait_for("a line in the log", || home.log().contains("what the rules were is not known").then_some(()));
+}
+
+#[test]
+fn the_sensor_that_runs_explains_what_it_would_answer_itself() {
+    let (home, sensor, api) = started("");
+    let explained = |more: &[&str]| {
+        let question = [
+            "rules",
+            "explain",
+            "--client",
+            "127.0.0.1",
+            "--local",
+            "127.0.0.1",
+            "--rcpt",
+            "bob@example.test",
+        ];
+        String::from_utf8(home.output(&[&question, more].concat())).unwrap()
+    };
+    let running = || explained(&["--running"]);
+    let all = "reply: 220|reply: 250 2.1.0|reply: 250 2.1.5";
+    let has_all = |said: &str, parts: &str| {
+        parts.split('|').for_each(|part| assert!(said.contains(part), "no {part} in {said}"));
+    };
+    assert_eq!(explained(&[]), running());
+    has_all(&running(), all);
+    // The file says what comes with the next reload, the sensor what holds.
+    home.reconfigure("[[smtp.listener]]", "[smtp]\nclients = [\"192.0.2.7\"]\n[[smtp.listener]]");
+    has_all(&explained(&[]), "refused by clients.default|reply: 554");
+    has_all(&running(), all);
+    assert_eq!(api.post("/v1/reload").status, 200);
+    let gently = "refused for now by clients.default|until the grace ends|reply: 421";
+    has_all(&running(), gently);
+    assert!(Client::connected(sensor.address).try_reply().unwrap().starts_with("421"));
+    home.output(&["end-grace"]);
+    has_all(&running(), "refused by clients.default|reply: 554");
+    assert!(!running().contains("until the grace ends"));
+    assert!(Client::connected(sensor.address).try_reply().unwrap().starts_with("554"));
+    // What is asked wrongly, and of nobody.
+    let command = |more: &[&str]| {
+        let question = ["rules", "explain", "--running", "--client", "127.0.0.1"];
+        let output = home.command(&[&question, more].concat());
+        (output.status.code(), String::from_utf8(output.stderr).unwrap())
+    };
+    let (status, said) = command(&["--size", "much"]);
+    assert!(status == Some(1) && said.contains("size: "), "{said}");
+    assert!(sensor.end().success());
+    let (status, said) = command(&[]);
+    assert!(status == Some(1) && said.contains("no sensor is running"), "{said}");
 }
 
 #[test]

@@ -4,6 +4,7 @@ use std::fs;
 use std::net::TcpListener;
 use std::process::Output;
 
+use crate::harness::own_address;
 use crate::harness::sensor::{Home, Sensor};
 
 /// Runs `send` against the sensor.
@@ -86,4 +87,52 @@ fn the_first_listener_is_the_default() {
     let (status, said) = told(home.command(&["send", "--to", "bob@example.test"]));
     assert_eq!(status, Some(1), "{said}");
     assert!(said.contains("--server"), "{said}");
+}
+
+#[test]
+fn a_listener_that_takes_a_test_is_chosen_and_spoken_to_as_it_wants() {
+    let certificates = make_certificates();
+    let ca = certificates.path().join("ca.pem");
+    let behind = "proxy = [\"127.0.0.0/8\"]";
+    let insists = format!("security = \"implicit\"\nclient_certificates = \"require\"\nclient_ca = {ca:?}");
+    for (first, second, more, status, expected) in [
+        ("", "", vec![], 0, "took it"),
+        ("security = \"implicit\"", "", vec![], 0, "shows the certificate"),
+        ("security = \"required\"", "", vec![], 0, "shows the certificate"),
+        ("", "security = \"implicit\"", vec!["--tls=implicit"], 0, "shows the certificate"),
+        (behind, "", vec![], 0, "took it"),
+        (behind, "security = \"implicit\"", vec![], 0, "shows the certificate"),
+        (&insists, "", vec![], 0, "took it"),
+        (&insists, behind, vec![], 1, "no listener takes a test from this host"),
+        ("security = \"none\"", "security = \"none\"", vec!["--tls"], 1, "or has no such TLS"),
+    ] {
+        let home = Home::new("");
+        let [one, two] = free_addresses();
+        let state = home.state();
+        home.configure(&format!(
+            "state_dir = {state:?}\n[[smtp.listener]]\nname = \"first\"\naddress = \"{one}\"\n{first}\n\
+             [[smtp.listener]]\nname = \"second\"\naddress = \"{two}\"\n{second}\n"
+        ));
+        let sensor = home.start();
+        let mut arguments = vec!["send", "--to", "bob@example.test"];
+        arguments.extend(more);
+        let (ended, said) = told(home.command(&arguments));
+        assert_eq!(ended, Some(status), "{first} {second}: {said}");
+        assert!(said.contains(expected), "{first} {second}: no {expected} in {said}");
+        assert!(sensor.end().success());
+    }
+}
+
+/// Two addresses of this process's own that nobody listens on.
+fn free_addresses() -> [String; 2] {
+    let sockets = [(); 2].map(|()| TcpListener::bind((own_address(), 0)).unwrap());
+    sockets.map(|socket| socket.local_addr().unwrap().to_string())
+}
+
+/// A folder with `ca.pem`, an authority's certificate.
+fn make_certificates() -> tempfile::TempDir {
+    let folder = tempfile::tempdir().unwrap();
+    let authority = rcgen::generate_simple_self_signed(["ca.example.com".to_owned()]).unwrap();
+    fs::write(folder.path().join("ca.pem"), authority.cert.pem()).unwrap();
+    folder
 }

@@ -143,6 +143,14 @@ impl Door {
         live.at_connect(now(), |rules| self.connection(rules, client, local))
     }
 
+    /// The interfaces of this host as they are now, by which the door goes from now on too.
+    ///
+    /// # Errors
+    /// When the system does not tell.
+    pub fn interfaces(&self) -> std::io::Result<Arc<[Interface]>> {
+        self.interfaces.read_anew(now())
+    }
+
     /// Whether a message of the declared size may begin now; nothing is counted.
     #[must_use]
     pub fn would_begin(&self, declared: Option<u64>) -> Decision {
@@ -239,13 +247,20 @@ impl Door {
         if rules.client_default() != ClientDefault::OwnSubnets {
             return at_connect(&[]);
         }
-        match self.interfaces.at(now(), local) {
-            Some(interfaces) => at_connect(&interfaces),
+        let now = now();
+        let Some(known) = self.interfaces.at(now, local) else {
             // That the system does not tell is not the client's fault: after a 554 it would not come back.
-            None => match at_connect(&[]) {
+            return match at_connect(&[]) {
                 Decision { admission: Admission::Refuse(refusal), .. } => Decision::try_later(refusal),
                 known => known,
-            },
+            };
+        };
+        match at_connect(&known) {
+            // Its subnet may have come since the list was read.
+            Decision { admission: Admission::Refuse(_), .. } => {
+                at_connect(&self.interfaces.at_to_refuse(now, local).unwrap_or(known))
+            }
+            decided => decided,
         }
     }
 }

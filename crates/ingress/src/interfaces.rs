@@ -2,13 +2,17 @@
 
 use std::io;
 use std::net::IpAddr;
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
 use sensor_policy::{Interface, Link};
 
 /// For how long a list of interfaces is believed. Reading it costs some 50 microseconds.
 const FRESH: Duration = Duration::from_secs(5);
+
+/// For how long it is believed that somebody is no neighbour: whose subnet has just come would not come back after
+/// a 554. Not for no time at all, or else strangers had the list read as often as they connect.
+const FRESH_TO_REFUSE: Duration = Duration::from_millis(100);
 
 /// The interfaces of this host, read again when the list has grown old.
 #[derive(Debug, Default)]
@@ -21,18 +25,35 @@ impl Interfaces {
     /// `None` where it never did. Read anew where none has the address `local`: that of a service that just
     /// moved here is in no old list.
     pub fn at(&self, now: Instant, local: IpAddr) -> Option<Arc<[Interface]>> {
-        self.at_or_read(now, local.to_canonical(), read)
+        self.believed(now, local.to_canonical(), FRESH, read)
     }
 
-    fn at_or_read(
+    /// The same, but as they were just before `now`: to be asked before somebody is refused for the sake of
+    /// [`at`](Self::at).
+    pub fn at_to_refuse(&self, now: Instant, local: IpAddr) -> Option<Arc<[Interface]>> {
+        self.believed(now, local.to_canonical(), FRESH_TO_REFUSE, read)
+    }
+
+    /// The interfaces as the system tells them now; from now on they are what is believed.
+    ///
+    /// # Errors
+    /// When the system does not tell.
+    pub fn read_anew(&self, now: Instant) -> io::Result<Arc<[Interface]>> {
+        let interfaces: Arc<[Interface]> = read()?.into();
+        *self.lock() = Some((now, Arc::clone(&interfaces)));
+        Ok(interfaces)
+    }
+
+    fn believed(
         &self,
         now: Instant,
         local: IpAddr,
+        fresh: Duration,
         read: impl FnOnce() -> io::Result<Vec<Interface>>,
     ) -> Option<Arc<[Interface]>> {
-        let mut known = self.known.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut known = self.lock();
         if let Some((since, interfaces)) = &*known
-            && now.saturating_duration_since(*since) < FRESH
+            && now.saturating_duration_since(*since) < fresh
             && interfaces.iter().any(|interface| interface.address.to_canonical() == local)
         {
             return Some(Arc::clone(interfaces));
@@ -50,6 +71,10 @@ impl Interfaces {
         }
         known.as_ref().map(|(_, interfaces)| Arc::clone(interfaces))
     }
+
+    fn lock(&self) -> MutexGuard<'_, Option<(Instant, Arc<[Interface]>)>> {
+        self.known.lock().unwrap_or_else(PoisonError::into_inner)
+    }
 }
 
 /// The interfaces of this host as the system lists them now.
@@ -61,16 +86,25 @@ pub fn read() -> io::Result<Vec<Interface>> {
 }
 
 fn interface(listed: if_addrs::Interface) -> Interface {
-    let prefix = match &listed.addr {
-        if_addrs::IfAddr::V4(v4) => v4.prefixlen,
-        if_addrs::IfAddr::V6(v6) => v6.prefixlen,
+    let (prefix, far) = match &listed.addr {
+        if_addrs::IfAddr::V4(v4) => (v4.prefixlen, v4.broadcast.map(IpAddr::from)),
+        if_addrs::IfAddr::V6(v6) => (v6.prefixlen, v6.broadcast.map(IpAddr::from)),
     };
+    // An address may have a label, such as `eth0:1` (ifupdown gives it): the interface is eth0.
+    let name = listed.name.split(':').next().unwrap_or_default().into();
     let link = if listed.is_p2p() { Link::PointToPoint } else { Link::Shared };
-    Interface { address: listed.ip(), prefix, link, name: listed.name.into() }
+    let shared = Interface { address: listed.ip(), prefix, link, name };
+    // `ip address add ADDRESS peer FAR/24`: the prefix is that around the far end, not around our address.
+    match far {
+        Some(far) if !shared.network().contains(&far) => Interface { link: Link::PointToPoint, ..shared },
+        Some(_) | None => shared,
+    }
 }
 
 #[cfg(test)]
 mod tests {
+    use std::net::Ipv4Addr;
+
     use super::*;
 
     #[test]
@@ -81,12 +115,16 @@ mod tests {
         #[expect(clippy::disallowed_methods, reason = "any moment will do")]
         let start = Instant::now();
         let local = "192.0.2.1".parse().unwrap();
-        assert!(interfaces.at_or_read(start, local, silent).is_none());
-        assert_eq!(interfaces.at_or_read(start, local, listed).unwrap().len(), 1);
+        assert!(interfaces.believed(start, local, FRESH, silent).is_none());
+        assert_eq!(interfaces.believed(start, local, FRESH, listed).unwrap().len(), 1);
         for later in [FRESH / 2, FRESH, FRESH * 3] {
-            assert_eq!(interfaces.at_or_read(start + later, local, silent).unwrap().len(), 1, "{later:?}");
+            assert_eq!(
+                interfaces.believed(start + later, local, FRESH, silent).unwrap().len(),
+                1,
+                "{later:?}"
+            );
         }
-        assert!(interfaces.at_or_read(start + FRESH * 9, local, || Ok(vec![])).unwrap().is_empty());
+        assert!(interfaces.believed(start + FRESH * 9, local, FRESH, || Ok(vec![])).unwrap().is_empty());
     }
 
     #[test]
@@ -95,10 +133,58 @@ mod tests {
         #[expect(clippy::disallowed_methods, reason = "any moment will do")]
         let now = Instant::now();
         let (old, moved) = (interface_of("192.0.2.1"), interface_of("192.0.2.9"));
-        interfaces.at_or_read(now, old.address, || Ok(vec![old.clone()]));
+        interfaces.believed(now, old.address, FRESH, || Ok(vec![old.clone()]));
         let both = || Ok(vec![old.clone(), moved.clone()]);
-        assert_eq!(interfaces.at_or_read(now, old.address, both).unwrap().len(), 1);
-        assert_eq!(interfaces.at_or_read(now, moved.address, both).unwrap().len(), 2);
+        assert_eq!(interfaces.believed(now, old.address, FRESH, both).unwrap().len(), 1);
+        assert_eq!(interfaces.believed(now, moved.address, FRESH, both).unwrap().len(), 2);
+    }
+
+    #[test]
+    fn nobody_is_refused_by_an_old_list() {
+        let interfaces = Interfaces::default();
+        #[expect(clippy::disallowed_methods, reason = "any moment will do")]
+        let start = Instant::now();
+        let old = interface_of("192.0.2.1");
+        let both = || Ok(vec![old.clone(), interface_of("198.51.100.1")]);
+        interfaces.believed(start, old.address, FRESH, || Ok(vec![old.clone()]));
+        let later = start + FRESH_TO_REFUSE;
+        assert_eq!(interfaces.believed(later, old.address, FRESH, both).unwrap().len(), 1);
+        assert_eq!(interfaces.believed(later, old.address, FRESH_TO_REFUSE, both).unwrap().len(), 2);
+        // However many are refused, the system is asked but so often.
+        let asked = || panic!("asked again");
+        assert_eq!(interfaces.believed(later, old.address, FRESH_TO_REFUSE, asked).unwrap().len(), 2);
+    }
+
+    #[test]
+    fn what_the_system_lists_is_taken_for_what_it_is() {
+        for (name, address, mask, far, is_p2p, expected) in [
+            ("eth0", "192.0.2.1", "255.255.255.0", Some("192.0.2.255"), false, ("eth0", "192.0.2.0/24")),
+            ("eth0:1", "192.0.2.1", "255.255.255.0", Some("192.0.2.255"), false, ("eth0", "192.0.2.0/24")),
+            // Without a broadcast address it is listed with its own.
+            ("eth0", "192.0.2.1", "255.255.255.0", Some("192.0.2.1"), false, ("eth0", "192.0.2.0/24")),
+            ("eth0", "192.0.2.1", "255.255.255.0", None, false, ("eth0", "192.0.2.0/24")),
+            ("eth0", "192.0.2.1", "255.255.255.255", Some("192.0.2.9"), false, ("eth0", "192.0.2.1/32")),
+            ("eth0", "192.0.2.1", "255.255.255.0", Some("192.0.2.9"), false, ("eth0", "192.0.2.0/24")),
+            ("eth0", "192.0.2.1", "255.255.255.0", Some("198.51.100.9"), false, ("eth0", "192.0.2.1/32")),
+            ("tun0", "192.0.2.1", "255.255.255.0", Some("192.0.2.9"), true, ("tun0", "192.0.2.1/32")),
+        ] {
+            let netmask: Ipv4Addr = mask.parse().unwrap();
+            let address = if_addrs::Ifv4Addr {
+                ip: address.parse().unwrap(),
+                netmask,
+                prefixlen: u8::try_from(netmask.to_bits().leading_ones()).unwrap(),
+                broadcast: far.map(|far| far.parse().unwrap()),
+            };
+            let listed = if_addrs::Interface {
+                name: name.to_owned(),
+                addr: if_addrs::IfAddr::V4(address),
+                index: None,
+                oper_status: if_addrs::IfOperStatus::Up,
+                is_p2p,
+            };
+            let taken = interface(listed);
+            assert_eq!((&*taken.name, &*taken.network().to_string()), expected, "{name} {mask} {far:?}");
+        }
     }
 
     fn interface_of(address: &str) -> Interface {

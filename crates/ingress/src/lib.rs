@@ -35,7 +35,7 @@ pub use door::{BareNewline, Door, Grace, History, Live, Phase, Settings, Terms};
 pub use gate::{Drained, Gate, GateStatus, HandedIn, ListenerState, ListenerStatus, Prepared};
 pub use intake::{Accepted, Intake, NotAccepted, Transaction};
 pub use interfaces::{Interfaces, read as read_interfaces};
-pub use listener::{BindError, ListenerPlan, Security};
+pub use listener::{BindError, ListenerPlan, Security, in_conflict};
 pub use log::AddressLog;
 pub use reception::Reception;
 pub use slots::{Slot, SlotLimits, Slots};

@@ -68,6 +68,18 @@ pub enum BindError {
         /// What the system said.
         source: io::Error,
     },
+    /// Another listener of ours is in the way.
+    #[error("listener {name}: cannot listen on {address}: listener {other} listens on {taken}{}", both(*taken))]
+    Ours {
+        /// The listener.
+        name: Arc<str>,
+        /// The address.
+        address: SocketAddr,
+        /// The other listener.
+        other: Arc<str>,
+        /// Its address.
+        taken: SocketAddr,
+    },
     /// A socket was handed in for which there is no listener, or not one more.
     #[error("a socket named {name} was handed in, and no listener of this name waits for one")]
     Unplanned {
@@ -93,9 +105,53 @@ impl BindError {
             Self::Address { address, source, .. } if source.kind() == io::ErrorKind::AddrInUse => {
                 Some(address.port())
             }
+            Self::Ours { address, .. } => Some(address.port()),
             Self::Address { .. } | Self::Unplanned { .. } | Self::HandedIn { .. } | Self::GoingDown => None,
         }
     }
+
+    /// The same; where one of `ours`, listeners with their addresses, has the address, it says so.
+    pub(crate) fn unless_by(self, ours: &[(Arc<str>, SocketAddr)]) -> Self {
+        match self {
+            Self::Address { name, address, source } if source.kind() == io::ErrorKind::AddrInUse => {
+                match ours.iter().find(|(_, taken)| in_conflict(*taken, address)) {
+                    Some((other, taken)) => {
+                        Self::Ours { name, address, other: Arc::clone(other), taken: *taken }
+                    }
+                    None => Self::Address { name, address, source },
+                }
+            }
+            other @ (Self::Address { .. }
+            | Self::Ours { .. }
+            | Self::Unplanned { .. }
+            | Self::HandedIn { .. }
+            | Self::GoingDown) => other,
+        }
+    }
+}
+
+/// Whether of two addresses only one can be listened on: they have one port, which is not 0, and one of them holds
+/// the other. `[::]` holds all addresses, those of IPv4 too.
+#[must_use]
+pub fn in_conflict(one: SocketAddr, other: SocketAddr) -> bool {
+    let is_one_port = one.port() == other.port() && one.port() != 0;
+    is_one_port && (holds(one, other) || holds(other, one))
+}
+
+fn holds(wide: SocketAddr, narrow: SocketAddr) -> bool {
+    if let (SocketAddr::V6(wide), SocketAddr::V6(narrow)) = (wide, narrow)
+        && wide.scope_id() != narrow.scope_id()
+    {
+        // The same link-local address of two links.
+        return wide.ip().is_unspecified();
+    }
+    let (wide, narrow) = (wide.ip().to_canonical(), narrow.ip().to_canonical());
+    let is_family = wide.is_ipv6() || narrow.is_ipv4();
+    wide == narrow || wide.is_unspecified() && is_family
+}
+
+fn both(taken: SocketAddr) -> &'static str {
+    if taken.is_ipv6() && taken.ip().is_unspecified() { ", which takes IPv4 too" } else { "" }
 }
 
 /// What the operator can do about it.
@@ -127,4 +183,33 @@ fn bound(address: SocketAddr) -> io::Result<TcpListener> {
     socket.bind(&address.into())?;
     socket.listen(BACKLOG.into())?;
     TcpListener::from_std(socket.into())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn addresses_that_hold_one_another_are_in_conflict() {
+        for (one, other, expected) in [
+            ("127.0.0.1:25", "127.0.0.1:25", true),
+            ("127.0.0.1:25", "127.0.0.1:26", false),
+            ("127.0.0.1:25", "127.0.0.2:25", false),
+            ("127.0.0.1:25", "0.0.0.0:25", true),
+            ("127.0.0.1:25", "[::]:25", true),
+            ("127.0.0.1:25", "[::1]:25", false),
+            ("127.0.0.1:25", "[::ffff:127.0.0.1]:25", true),
+            ("0.0.0.0:25", "[::]:25", true),
+            ("0.0.0.0:25", "[::1]:25", false),
+            ("[::1]:25", "[::]:25", true),
+            ("[fe80::1%1]:25", "[fe80::1%2]:25", false),
+            ("[fe80::1%1]:25", "[fe80::1%1]:25", true),
+            ("[fe80::1%1]:25", "[::]:25", true),
+            // Port 0 is a free one, another for each.
+            ("127.0.0.1:0", "127.0.0.1:0", false),
+        ] {
+            let (a, b) = (one.parse().unwrap(), other.parse().unwrap());
+            assert_eq!((in_conflict(a, b), in_conflict(b, a)), (expected, expected), "{one} {other}");
+        }
+    }
 }

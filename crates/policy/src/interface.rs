@@ -54,18 +54,31 @@ pub(crate) enum Nearness<'a> {
     Nowhere,
 }
 
-/// Both addresses are canonical. An interface's other subnets count as well as that of the local address.
+/// Both addresses are canonical. An interface's other subnets count as well as that of the local address; but a
+/// link-local peer is near only to a link-local address.
 pub(crate) fn nearness(peer: IpAddr, local: IpAddr, interfaces: &[Interface]) -> Nearness<'_> {
     if peer.is_loopback() {
         return Nearness::Loopback;
     }
     let holders = || interfaces.iter().filter(|held| held.address.to_canonical() == local);
+    // All links have the same link-local subnet: who comes from one of them to an address of another is no
+    // neighbour there. To a link-local address nobody comes from elsewhere (RFC 4007 section 9).
+    let is_of_this_link = !is_link_local(peer) || is_link_local(local);
     let near = |near: &&Interface| {
-        near.network().contains(&peer) && holders().any(|holder| holder.name == near.name)
+        let contains = is_of_this_link && near.network().contains(&peer);
+        contains && holders().any(|holder| holder.name == near.name)
     };
     match (interfaces.iter().find(near), holders().next()) {
         (Some(near), _) => Nearness::Inside(near),
         (None, Some(holder)) => Nearness::Outside(holder),
         (None, None) => Nearness::Nowhere,
+    }
+}
+
+fn is_link_local(address: IpAddr) -> bool {
+    match address {
+        // 169.254.0.0/16 is link-local too, but one of a host's interfaces at most has it.
+        IpAddr::V4(_) => false,
+        IpAddr::V6(address) => address.is_unicast_link_local(),
     }
 }

@@ -152,6 +152,29 @@ fn without_a_configuration_it_runs_and_says_how_to_try_it() {
 }
 
 #[test]
+fn how_to_try_it_is_told_for_a_listener_that_takes_a_test() {
+    const RELAY: &str = "name = \"relay\"\naddress = \"[::]:0\"\n";
+    let behind = "[[smtp.listener]]\nname = \"front\"\naddress = \"127.0.0.1:0\"\nproxy = [\"127.0.0.1\"]\n";
+    let relay = |more: &str| format!("[[smtp.listener]]\n{RELAY}{more}\n");
+    for (listeners, expected) in [
+        (relay(""), "--port N --from"),
+        (relay("security = \"implicit\""), "--port N --tls-on-connect --from"),
+        (relay("security = \"required\""), "--port N --tls --from"),
+        (format!("{behind}{}", relay("security = \"implicit\"")), "--port N --tls-on-connect --from"),
+    ] {
+        let home = Home::new("");
+        home.configure(&format!("state_dir = {:?}\n{listeners}", home.state()));
+        let line = home.first_line("try it: swaks --server 127.0.0.1 --port ");
+        let words = line.split(' ').map(|word| if word.parse::<u16>().is_ok() { "N" } else { word });
+        let said = words.collect::<Vec<_>>().join(" ");
+        assert!(said.contains(expected), "{listeners}: {said}");
+    }
+    let home = Home::new("");
+    home.configure(&format!("state_dir = {:?}\n{behind}", home.state()));
+    assert!(home.first_line("try it").contains("each listener wants a PROXY header"));
+}
+
+#[test]
 fn a_second_sensor_on_the_same_state_says_why_it_does_not_start() {
     let home = Home::new("");
     let sensor = home.start();

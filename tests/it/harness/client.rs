@@ -31,7 +31,11 @@ impl Client {
     }
 
     pub(crate) fn try_connected(address: SocketAddr) -> std::io::Result<Self> {
-        let stream = TcpStream::connect(address)?;
+        Self::over(TcpStream::connect(address)?)
+    }
+
+    /// A client at a connection that is there already.
+    pub(crate) fn over(stream: TcpStream) -> std::io::Result<Self> {
         stream.set_read_timeout(Some(PATIENCE))?;
         stream.set_nodelay(true)?;
         Ok(Self { reader: BufReader::new(stream) })

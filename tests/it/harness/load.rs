@@ -37,6 +37,7 @@ pub(crate) struct Load {
 }
 
 struct Shared {
+    pause: Duration,
     route: Mutex<Route>,
     is_over: AtomicBool,
     acknowledged: AtomicUsize,
@@ -51,7 +52,19 @@ struct Route {
 impl Load {
     /// Starts `clients`, which send until they have sent `messages_max` each or are told to end.
     pub(crate) fn start(address: SocketAddr, clients: usize, messages_max: usize, seed: u64) -> Self {
+        Self::start_at(address, clients, messages_max, Duration::ZERO, seed)
+    }
+
+    /// The same with a pause behind each message, where a test goes on for long and all that is sent is remembered.
+    pub(crate) fn start_at(
+        address: SocketAddr,
+        clients: usize,
+        messages_max: usize,
+        pause: Duration,
+        seed: u64,
+    ) -> Self {
         let shared = Arc::new(Shared {
+            pause,
             route: Mutex::new(Route { address, connections: Vec::new() }),
             is_over: AtomicBool::new(false),
             acknowledged: AtomicUsize::new(0),
@@ -118,6 +131,7 @@ impl Shared {
                 Fate::Refused(_) | Fate::Unknown => {}
             }
             sent.push(Sent { message, fate });
+            std::thread::sleep(self.pause);
         }
         sent
     }

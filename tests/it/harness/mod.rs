@@ -4,6 +4,7 @@
 pub(crate) mod api;
 pub(crate) mod client;
 pub(crate) mod load;
+pub(crate) mod netns;
 pub(crate) mod postfix;
 pub(crate) mod random;
 pub(crate) mod recorder;

@@ -97,6 +97,20 @@ impl Home {
         self.start_under(Command::new(BINARY))
     }
 
+    /// The first line that a sensor prints at its start and that begins so; it is ended then.
+    #[track_caller]
+    pub(crate) fn first_line(&self, begin: &str) -> String {
+        let mut command = Command::new(BINARY);
+        command.arg("--config").arg(self.config()).arg("run").env("MAILSENSOR__CONTROL__ADDRESS", "none");
+        let mut child = command.stdout(Stdio::piped()).stderr(Stdio::null()).spawn().unwrap();
+        let lines = BufReader::new(child.stdout.take().unwrap()).lines().map(Result::unwrap);
+        let mut lines = lines.take_while(|line| line != "ready");
+        let found = lines.find(|line| line.starts_with(begin));
+        let _ = child.kill();
+        child.wait().unwrap();
+        found.unwrap_or_else(|| panic!("no line begins with {begin}"))
+    }
+
     /// Starts the sensor by `command`, which ends in the binary: a tracer or a limiter before it.
     pub(crate) fn start_under(&self, mut command: Command) -> Sensor {
         let log = fs::OpenOptions::new().create(true).append(true).open(self.log_path()).unwrap();
@@ -129,7 +143,7 @@ impl Home {
         Sensor { child, address, control }
     }
 
-    fn log_path(&self) -> PathBuf {
+    pub(crate) fn log_path(&self) -> PathBuf {
         self.path().join("log")
     }
 

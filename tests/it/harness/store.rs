@@ -1,7 +1,8 @@
 //! What a sensor has stored, read without it: files of the archive, entries of the spool, its last words.
 
 use std::collections::BTreeMap;
-use std::fs;
+use std::fs::{self, File};
+use std::io::{BufRead, BufReader};
 
 use aws_lc_rs::digest;
 use serde_json::Value;
@@ -83,6 +84,14 @@ impl Home {
         events.filter(|event| event["message"] == message).collect()
     }
 
+    /// The log from now on.
+    pub(crate) fn follow_log(&self) -> LogFollower {
+        let mut follower =
+            LogFollower { log: BufReader::new(File::open(self.log_path()).unwrap()), line: String::new() };
+        while follower.next_event().is_some() {}
+        follower
+    }
+
     /// How many messages were accepted so far, as the log tells.
     pub(crate) fn accepted(&self) -> usize {
         self.logged("accepted").len()
@@ -104,6 +113,29 @@ impl Home {
         assert_eq!(accepted, in_spool + kept + set_aside + withdrawn, "{stopped}");
         assert_eq!(count("lost"), 0, "{stopped}");
         counts
+    }
+}
+
+/// Reads a log while it is written, each event once.
+pub(crate) struct LogFollower {
+    log: BufReader<File>,
+    /// The begin of a line of which the rest is not written yet.
+    line: String,
+}
+
+impl LogFollower {
+    /// The next event, where there is one already.
+    pub(crate) fn next_event(&mut self) -> Option<Value> {
+        loop {
+            self.log.read_line(&mut self.line).unwrap();
+            if !self.line.ends_with('\n') {
+                return None;
+            }
+            let line = std::mem::take(&mut self.line);
+            if let Ok(event) = serde_json::from_str(&line) {
+                return Some(event);
+            }
+        }
     }
 }
 

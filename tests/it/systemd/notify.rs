@@ -56,7 +56,13 @@ fn readiness_reload_life_and_end_are_told() {
     let reloading = manager.told();
     assert_eq!(reloading[0], "RELOADING=1");
     assert!(number(&reloading, "MONOTONIC_USEC=") > 0);
+    assert_eq!(manager.told(), [&*status]);
     assert_eq!(manager.told(), ["READY=1"]);
+    for (command, now) in [("disable", "STATUS=listens nowhere: smtp.enabled is false"), ("enable", &status)]
+    {
+        home.output(&[command]);
+        assert_eq!(manager.told(), [now]);
+    }
     sensor.signal("TERM");
     let stopping = manager.told();
     assert_eq!(stopping[0], "STOPPING=1");

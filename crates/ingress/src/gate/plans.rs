@@ -9,6 +9,7 @@
 //! ```
 
 use std::collections::HashMap;
+use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -139,6 +140,7 @@ impl Porter {
         kept: &[Option<usize>],
     ) -> Result<HashMap<usize, TcpListener>, Vec<BindError>> {
         let (mut bound, mut faults) = (HashMap::new(), Vec::new());
+        let mut ours = self.held(plans, kept);
         for (index, plan) in plans.iter().enumerate() {
             let stand = kept[index].map(|kept| &self.stands[kept]);
             let address = match stand {
@@ -147,11 +149,23 @@ impl Porter {
                 None => plan.address,
             };
             match bind(&plan.name, address) {
-                Ok(socket) => drop(bound.insert(index, socket)),
-                Err(fault) => faults.push(fault),
+                Ok(socket) => {
+                    ours.push((Arc::clone(&plan.name), address));
+                    bound.insert(index, socket);
+                }
+                Err(fault) => faults.push(fault.unless_by(&ours)),
             }
         }
         if faults.is_empty() { Ok(bound) } else { Err(faults) }
+    }
+
+    /// The addresses of sockets that stay, with the names that their listeners have from now on.
+    fn held(&self, plans: &[ListenerPlan], kept: &[Option<usize>]) -> Vec<(Arc<str>, SocketAddr)> {
+        let held = |(plan, kept): (&ListenerPlan, &Option<usize>)| {
+            let stand = Some(&self.stands[(*kept)?]).filter(|stand| stand.has_socket())?;
+            Some((Arc::clone(&plan.name), stand.address))
+        };
+        plans.iter().zip(kept).filter_map(held).collect()
     }
 
     /// Stands that go, and whose port is that of an address that is in use.

@@ -212,11 +212,16 @@ impl Porter {
 
     fn enable(&mut self) -> Result<(), Vec<BindError>> {
         let (mut bound, mut faults) = (Vec::new(), Vec::new());
+        let named = |stand: &Stand| (Arc::clone(&stand.post.plan().name), stand.address);
+        let mut ours: Vec<_> = self.stands.iter().filter(|stand| stand.has_socket()).map(named).collect();
         for (index, stand) in self.stands.iter().enumerate().filter(|(_, stand)| !stand.has_socket()) {
             // The port that it had, where it was a free one: it may have been told to somebody.
             match bind(&stand.post.plan().name, stand.address) {
-                Ok(socket) => bound.push((index, socket)),
-                Err(fault) => faults.push(fault),
+                Ok(socket) => {
+                    ours.push(named(stand));
+                    bound.push((index, socket));
+                }
+                Err(fault) => faults.push(fault.unless_by(&ours)),
             }
         }
         if !faults.is_empty() {

@@ -23,6 +23,13 @@ pub(crate) fn plan(name: &str, address: impl Into<SocketAddr>) -> ListenerPlan {
     ListenerPlan { name, address, security: Security::None, tls: None, reception }
 }
 
+/// Has other listeners, open or closed as before.
+pub(crate) async fn replace(gate: &Gate, plans: Vec<ListenerPlan>) -> Result<(), Vec<BindError>> {
+    let prepared = gate.prepare(plans, gate.status().is_open, LONG).await?;
+    prepared.carry_out().await;
+    Ok(())
+}
+
 pub(crate) fn loopback(port: u16) -> SocketAddr {
     ([127, 0, 0, 1], port).into()
 }
@@ -72,6 +79,39 @@ async fn wait_for(what: &str, reached: impl Fn() -> bool) {
         }
     });
     assert!(waited.await.is_ok(), "waited in vain for {what}");
+}
+
+#[tokio::test]
+async fn a_listener_of_ours_that_is_in_the_way_is_named() {
+    let house = house();
+    let free = std::net::TcpListener::bind("[::]:0").unwrap().local_addr().unwrap();
+    let narrow = loopback(free.port());
+    let named = |faults: Vec<BindError>, expected: String| {
+        let said: Vec<String> = faults.iter().map(ToString::to_string).collect();
+        assert_eq!(said, [expected]);
+    };
+    let gate = gate_of(&house, vec![plan("all", free), plan("own", narrow)]);
+    let in_the_way = "listener all listens on";
+    named(
+        gate.enable().await.unwrap_err(),
+        format!("listener own: cannot listen on {narrow}: {in_the_way} {free}, which takes IPv4 too"),
+    );
+    // Where it is there already, and where its socket was handed in.
+    replace(&gate, vec![plan("all", free)]).await.unwrap();
+    gate.enable().await.unwrap();
+    named(
+        replace(&gate, vec![plan("all", free), plan("own", narrow)]).await.unwrap_err(),
+        format!("listener own: cannot listen on {narrow}: {in_the_way} {free}, which takes IPv4 too"),
+    );
+    gate.drain(LONG).await;
+    let socket = std::net::TcpListener::bind(narrow).unwrap();
+    let handed_in = vec![HandedIn { name: "held".into(), socket }];
+    let plans = vec![plan("held", loopback(0)), plan("own", narrow)];
+    let gate = Gate::new(Arc::clone(&house.door), plans, handed_in).unwrap();
+    named(
+        gate.enable().await.unwrap_err(),
+        format!("listener own: cannot listen on {narrow}: listener held listens on {narrow}"),
+    );
 }
 
 #[tokio::test]

@@ -4,20 +4,13 @@ use std::net::SocketAddr;
 use std::sync::Arc;
 
 use rustls::pki_types::ServerName;
-use sensor_ingress::{BindError, ClientCertificates, Gate, ListenerPlan, Reception, Security, TlsIdentity};
+use sensor_ingress::{ClientCertificates, ListenerPlan, Reception, Security, TlsIdentity};
 use sensor_policy::Networks;
 use tokio_rustls::{TlsAcceptor, TlsConnector};
 
 use crate::certificates::Certificates;
-use crate::gate::{LONG, address_of, connect, gate_of, house, is_refused, loopback, plan, states};
+use crate::gate::{LONG, address_of, connect, gate_of, house, is_refused, loopback, plan, replace, states};
 use crate::house::{Client, Shown, client_config};
-
-/// Has other listeners, open or closed as before.
-async fn replace(gate: &Gate, plans: Vec<ListenerPlan>) -> Result<(), Vec<BindError>> {
-    let prepared = gate.prepare(plans, gate.status().is_open, LONG).await?;
-    prepared.carry_out().await;
-    Ok(())
-}
 
 #[tokio::test]
 async fn nobody_is_taken_in_by_a_change_before_it_is_carried_out() {

@@ -72,6 +72,31 @@ fn with_both_lists_empty_only_the_subnets_of_the_interface_may_connect() {
 }
 
 #[test]
+fn a_link_local_peer_is_near_to_a_link_local_address_alone() {
+    let rules = Rules::default();
+    let interfaces = [
+        interface("eth0", "192.0.2.5/24", Link::Shared),
+        interface("eth0", "2001:db8::5/64", Link::Shared),
+        interface("eth0", "fe80::5/64", Link::Shared),
+        interface("eth1", "fe80::6/64", Link::Shared),
+    ];
+    for (peer, local, near) in [
+        ("fe80::99", "fe80::5", true),
+        ("fe80::99", "fe80::6", true),
+        ("fe80::5", "fe80::5", true),
+        // From which link is not said.
+        ("fe80::99", "2001:db8::5", false),
+        ("fe80::99", "192.0.2.5", false),
+        ("2001:db8::99", "fe80::5", true),
+        ("2001:db8::99", "fe80::6", false),
+    ] {
+        let decision = rules.at_connect(peer.parse().unwrap(), local.parse().unwrap(), &interfaces);
+        let expected = if near { Decision::ADMIT } else { refused("clients.subnet") };
+        assert_eq!(decision, expected, "{peer} to {local}");
+    }
+}
+
+#[test]
 fn an_interface_with_an_impossible_prefix_holds_only_itself() {
     let odd = Interface { prefix: 99, ..interface("eth0", "192.0.2.5/24", Link::Shared) };
     assert_eq!(odd.network().to_string(), "192.0.2.5/32");
