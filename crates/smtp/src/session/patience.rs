@@ -54,7 +54,7 @@ impl Session {
             State::Asked(_) | State::Closing(_) => None,
             State::TurnedAway => self.patience.deadline(timeouts.turned_away, timeouts.turned_away),
             State::Idle | State::Open(_) => self.patience.deadline(timeouts.command, timeouts.commands),
-            State::Receiving(body) => body.deadline(limits, timeouts),
+            State::Receiving(_) => self.pace.deadline(limits, timeouts),
             State::Connected | State::Securing => {
                 self.patience.deadline(timeouts.handshake, timeouts.handshake)
             }
