@@ -67,7 +67,8 @@ enum Order {
 /// How a drain ended.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Drained {
-    /// Sessions that did not end within the deadline.
+    /// Sessions that were cut meanwhile: they did not end within this deadline, or within an earlier one that
+    /// they had.
     pub cut: usize,
 }
 
@@ -160,7 +161,7 @@ impl Gate {
     }
 
     /// Goes down for good: sessions end what they are at, and those that take longer than `deadline` are
-    /// cut. Returns when none is left.
+    /// cut, as are those whose earlier deadline comes meanwhile. Returns when none is left.
     pub async fn drain(&self, deadline: Duration) -> Drained {
         self.order(|done| Order::Drain(deadline, done)).await.unwrap_or(Drained { cut: 0 })
     }
