@@ -154,7 +154,9 @@ impl Gate {
     /// they are at. While the gate is closed nothing is bound.
     ///
     /// # Errors
-    /// Every address that cannot be had; then the listeners are as they were.
+    /// Every address that cannot be had; then the listeners are as they were. An address that was given up to
+    /// make room, and cannot be had back, is among them: its listener is lost until the next `replace` or
+    /// [`enable`](Self::enable) that succeeds.
     pub async fn replace(&self, plans: Vec<ListenerPlan>, deadline: Duration) -> Result<(), Vec<BindError>> {
         let done = self.order(|done| Order::Replace(plans, deadline, done)).await;
         done.unwrap_or_else(|| Err(vec![BindError::GoingDown]))

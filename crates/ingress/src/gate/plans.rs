@@ -6,9 +6,14 @@
 //!  old    127.0.0.1:2525      new    127.0.0.1:2525          the socket goes to the new listener, unclosed
 //!  moved  127.0.0.1:26        moved  127.0.0.1:27            bound, then the old socket closes; its sessions stay
 //!  gone   127.0.0.1:28                                       closes; its sessions end what they are at
+//!  lost   (no socket)         lost   127.0.0.1:29            bound
 //! ```
+//!
+//! A listener is lost where its socket was closed to make room for a change, and could not be had back when
+//! the change failed.
 
 use std::collections::HashMap;
+use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -32,9 +37,12 @@ impl Porter {
         Ok(())
     }
 
-    /// For each plan the stand whose socket it takes, if there is one.
+    /// For each plan the stand whose socket it takes, if there is one. One that has none, though the gate is
+    /// open, has nothing to take: its plan is bound like a new one.
     fn match_up(&self, plans: &[ListenerPlan]) -> Vec<Option<usize>> {
-        let find = |fits: &dyn Fn(&Stand) -> bool| self.stands.iter().position(fits);
+        let find = |fits: &dyn Fn(&Stand) -> bool| {
+            self.stands.iter().position(|stand| !(self.is_open && stand.is_empty()) && fits(stand))
+        };
         let mut kept: Vec<_> = plans
             .iter()
             .map(|plan| {
@@ -73,7 +81,7 @@ impl Porter {
         plans: &[ListenerPlan],
         kept: &[Option<usize>],
     ) -> Result<HashMap<usize, TcpListener>, Vec<BindError>> {
-        let faults = match bind_missing(plans, kept) {
+        let faults = match self.bind_missing(plans, kept) {
             Ok(bound) => return Ok(bound),
             Err(faults) => faults,
         };
@@ -85,11 +93,10 @@ impl Porter {
         for index in &in_the_way {
             self.stands[*index].close().await;
         }
-        let again = bind_missing(plans, kept);
-        if again.is_err() {
-            in_the_way.into_iter().for_each(|index| self.reopen(index));
-        }
-        again
+        self.bind_missing(plans, kept).map_err(|mut faults| {
+            faults.extend(in_the_way.into_iter().filter_map(|index| self.reopen(index).err()));
+            faults
+        })
     }
 
     /// Stands that go, and whose port is that of an address that is in use.
@@ -99,17 +106,38 @@ impl Porter {
             return Vec::new();
         }
         let goes = |(index, stand): &(usize, &Stand)| {
-            !kept.contains(&Some(*index)) && ports.contains(&stand.address.port())
+            !stand.is_empty() && !kept.contains(&Some(*index)) && ports.contains(&stand.address.port())
         };
         self.stands.iter().enumerate().filter(goes).map(|(index, _)| index).collect()
     }
 
-    fn reopen(&mut self, index: usize) {
+    /// Opens again what was closed in vain. Where that fails the listener is lost, until it is opened anew.
+    fn reopen(&mut self, index: usize) -> Result<(), BindError> {
         let stand = &mut self.stands[index];
-        match bind(&stand.post.plan().name, stand.address) {
-            Ok(socket) => stand.open(socket),
-            Err(error) => tracing::error!(%error, "a listener is lost: enable again"),
+        let socket = bind(&stand.post.plan().name, stand.address)?;
+        stand.open(socket);
+        Ok(())
+    }
+
+    fn bind_missing(
+        &self,
+        plans: &[ListenerPlan],
+        kept: &[Option<usize>],
+    ) -> Result<HashMap<usize, TcpListener>, Vec<BindError>> {
+        let (mut bound, mut faults) = (HashMap::new(), Vec::new());
+        for (index, plan) in plans.iter().enumerate().filter(|(index, _)| kept[*index].is_none()) {
+            match bind(&plan.name, self.address_for(plan)) {
+                Ok(socket) => drop(bound.insert(index, socket)),
+                Err(fault) => faults.push(fault),
+            }
         }
+        if faults.is_empty() { Ok(bound) } else { Err(faults) }
+    }
+
+    /// Where a plan without a socket is bound: a listener that was lost comes back by the port that it had.
+    fn address_for(&self, plan: &ListenerPlan) -> SocketAddr {
+        let same = |stand: &&Stand| stand.post.plan().name == plan.name && stand.planned == plan.address;
+        self.stands.iter().find(same).map_or(plan.address, |stand| stand.address)
     }
 
     async fn rearrange(
@@ -140,18 +168,4 @@ impl Porter {
         }
         posts.into_iter().for_each(|post| self.retire(post, deadline));
     }
-}
-
-fn bind_missing(
-    plans: &[ListenerPlan],
-    kept: &[Option<usize>],
-) -> Result<HashMap<usize, TcpListener>, Vec<BindError>> {
-    let (mut bound, mut faults) = (HashMap::new(), Vec::new());
-    for (index, plan) in plans.iter().enumerate().filter(|(index, _)| kept[*index].is_none()) {
-        match bind(&plan.name, plan.address) {
-            Ok(socket) => drop(bound.insert(index, socket)),
-            Err(fault) => faults.push(fault),
-        }
-    }
-    if faults.is_empty() { Ok(bound) } else { Err(faults) }
 }

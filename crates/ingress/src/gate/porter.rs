@@ -58,6 +58,10 @@ impl Stand {
         Self { post: Post::new(door, plan), planned, address: planned, socket: Held::Nothing }
     }
 
+    pub(super) fn is_empty(&self) -> bool {
+        matches!(self.socket, Held::Nothing)
+    }
+
     pub(super) fn is_handed_in(&self) -> bool {
         matches!(self.socket, Held::HandedIn(_))
     }
@@ -201,7 +205,7 @@ impl Porter {
         });
         if let Some(fault) = &self.fault {
             let is_open = self.is_open;
-            tracing::error!(fault, is_open, "the listeners stay as they were");
+            tracing::error!(fault, is_open, "the listeners are not as they were ordered to be");
         }
         self.show();
     }
@@ -214,7 +218,7 @@ impl Porter {
 
     fn enable(&mut self) -> Result<(), Vec<BindError>> {
         let (mut bound, mut faults) = (Vec::new(), Vec::new());
-        for stand in self.stands.iter_mut().filter(|stand| matches!(stand.socket, Held::Nothing)) {
+        for stand in self.stands.iter_mut().filter(|stand| stand.is_empty()) {
             // The port that it had, where it was a free one: it may have been told to somebody.
             match bind(&stand.post.plan().name, stand.address) {
                 Ok(socket) => bound.push((stand, socket)),
