@@ -200,6 +200,7 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Connection<S> {
             Event::Body(range) => self.body(start + range.start..start + range.end).await,
             // Boxed, as the handshake is: else every idle connection has the room that it takes.
             Event::EndOfMessage(end) => return Box::pin(self.end_of_message(end)).await,
+            Event::Refused(refusal) => self.door.count(&refusal),
             Event::Reset => self.abandon("the client began anew"),
             Event::Introduced => self.introduced(),
             Event::StartTls => {
@@ -365,6 +366,7 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Connection<S> {
         self.input = Input::default();
         self.log_end(&ended);
         if let Ok(reason) = ended {
+            self.door.count_end(reason);
             let _ = self.flush().await;
             let _ = timeout(LINGER_TIME_MAX, self.channel.close(reason, LINGER_OCTETS_MAX)).await;
         }

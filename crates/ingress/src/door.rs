@@ -23,7 +23,7 @@ use std::time::Duration;
 use arc_swap::ArcSwap;
 use sensor_mail::{Admission, ForwardPath, Refusal};
 use sensor_policy::{ClientDefault, Decision, Interface, Rules};
-use sensor_smtp::{SessionConfig, StartTls};
+use sensor_smtp::{CloseReason, SessionConfig, StartTls};
 use tokio::time::Instant;
 
 use crate::counters::{Counters, RuleCount};
@@ -204,9 +204,14 @@ impl Door {
         self.counted(live.at_bare_newline(now()))
     }
 
-    /// Counts what the intake refused.
+    /// Counts what the intake or a session refused.
     pub(crate) fn count(&self, refusal: &Refusal) {
         self.counters.count(&Decision::try_later(refusal.clone()));
+    }
+
+    /// Counts a session that a limit ended.
+    pub(crate) fn count_end(&self, reason: CloseReason) {
+        self.counters.count_end(reason);
     }
 
     /// What a session is told that ends before its client wants that.

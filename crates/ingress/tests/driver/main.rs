@@ -5,6 +5,7 @@
 mod before;
 mod certificates;
 mod changes;
+mod counts;
 mod envelope;
 mod gate;
 mod house;

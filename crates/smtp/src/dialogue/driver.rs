@@ -148,6 +148,7 @@ impl<'a> Driver<'a> {
             Event::BodyStart(start) => self.start(start),
             Event::Body(range) => self.body(&input[range]),
             Event::EndOfMessage(end) => self.end_of_message(&end),
+            Event::Refused(refusal) => self.refused(&refusal),
             Event::Reset => assert!(self.transaction.take().is_some(), "only what is open is reset"),
             Event::Introduced => self.introduced(),
             Event::StartTls => {
@@ -200,6 +201,21 @@ impl<'a> Driver<'a> {
             transaction.recipients.push(recipient);
         }
         self.session.answer_admission(&answer);
+    }
+
+    /// What is told to who counts was said to the client, as the table has it.
+    fn refused(&mut self, refusal: &Refusal) {
+        match refusal {
+            Refusal::Recipients { limit } => {
+                let transaction = self.transaction.as_ref().expect("RCPT comes behind MAIL");
+                assert!(transaction.recipients.len() >= usize::try_from(*limit).expect("it fits"));
+            }
+            Refusal::TlsRequired => {
+                assert!(self.session.tls().is_none());
+                assert!(self.transaction.is_none(), "mail is taken without TLS");
+            }
+            other => panic!("a session refuses by itself: {other:?}"),
+        }
     }
 
     fn start(&mut self, start: BodyStart) {

@@ -67,11 +67,16 @@ impl Session {
         if self.poll_timeout().is_none_or(|deadline| now < deadline) {
             return;
         }
-        if matches!(self.state, State::Connected | State::Securing) {
-            self.transmit = Transmit::default();
-            self.close(CloseReason::TimedOut);
-        } else {
-            self.close_with(&table::TIMED_OUT, CloseReason::TimedOut);
+        match &self.state {
+            State::Connected | State::Securing => {
+                self.transmit = Transmit::default();
+                self.close(CloseReason::TimedOut);
+            }
+            State::TurnedAway | State::Idle | State::Open(_) => {
+                self.close_with(&table::TIMED_OUT, CloseReason::Idle);
+            }
+            State::Receiving(_) => self.close_with(&table::TIMED_OUT, CloseReason::TooSlow),
+            State::Asked(_) | State::Closing(_) => unreachable!("nobody waits for the client then"),
         }
     }
 }
