@@ -118,8 +118,9 @@ impl Door {
 
     /// Ends the grace at once: what the rules refuse is refused for good. Says whether there was one.
     pub fn end_grace(&self) -> bool {
-        let before = self.live.rcu(|live| live.without_former());
-        before.grace_left(now()).is_some()
+        let now = now();
+        let before = self.live.rcu(|live| live.without_former(now));
+        before.grace_left(now).is_some()
     }
 
     /// The grace after the last changes; `None` where nothing is softened.
