@@ -203,18 +203,15 @@ impl<'a> Driver<'a> {
         self.session.answer_admission(&answer);
     }
 
-    /// What is told to who counts was said to the client, as the table has it.
+    /// Only these two a session refuses by itself.
     fn refused(&mut self, refusal: &Refusal) {
-        match refusal {
-            Refusal::Recipients { limit } => {
-                let transaction = self.transaction.as_ref().expect("RCPT comes behind MAIL");
-                assert!(transaction.recipients.len() >= usize::try_from(*limit).expect("it fits"));
-            }
-            Refusal::TlsRequired => {
-                assert!(self.session.tls().is_none());
-                assert!(self.transaction.is_none(), "mail is taken without TLS");
-            }
-            other => panic!("a session refuses by itself: {other:?}"),
+        if let Refusal::Recipients { limit } = refusal {
+            let transaction = self.transaction.as_ref().expect("RCPT comes behind MAIL");
+            let recipients = u32::try_from(transaction.recipients.len()).expect("it fits");
+            assert_eq!(recipients, *limit, "as many as may be are there");
+        } else {
+            assert_eq!(*refusal, Refusal::TlsRequired);
+            assert!(self.session.tls().is_none() && self.transaction.is_none(), "there is TLS");
         }
     }
 
