@@ -38,5 +38,5 @@ pub use interfaces::{Interfaces, read as read_interfaces};
 pub use listener::{BindError, ListenerPlan, Security};
 pub use log::AddressLog;
 pub use reception::Reception;
-pub use slots::{Slot, SlotLimits, Slots};
+pub use slots::{Slot, SlotLimits, Slots, TURNED_AWAY_MAX};
 pub use tls::{CertificateFiles, TlsError, TlsIdentity};

@@ -2,12 +2,21 @@
 //!
 //! A slot costs what an idle session costs (some 4 KiB without TLS, 20 KiB with). One client is an IPv4
 //! address or an IPv6 /64, the smallest block that is given to one site (RFC 6177).
+//!
+//! ```text
+//!  there is a slot      none, and few are told so      none, and TURNED_AWAY_MAX are told so
+//!  served               421 and a moment to hear it    dropped without a word
+//! ```
 
 use std::collections::HashMap;
 use std::net::{IpAddr, Ipv6Addr};
 use std::sync::{Arc, Mutex, PoisonError};
 
 use sensor_mail::Refusal;
+
+/// How many clients at a time are told that there is no slot for them. One costs a descriptor, what an idle
+/// session costs and 4 KiB more, for the few seconds that it takes.
+pub const TURNED_AWAY_MAX: u32 = 128;
 
 /// The limits of [`Slots`].
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -28,14 +37,23 @@ pub struct Slots {
 struct Taken {
     all: u32,
     by_client: HashMap<IpAddr, u32>,
+    turned_away: u32,
 }
 
 /// One connection's slot; free again when dropped.
 #[derive(Debug)]
 pub struct Slot {
     slots: Arc<Slots>,
-    /// None while nobody knows whose it is.
-    client: Option<IpAddr>,
+    holder: Holder,
+}
+
+#[derive(Clone, Copy, Debug)]
+enum Holder {
+    Client(IpAddr),
+    /// Nobody knows yet whose it is.
+    Unknown,
+    /// A client for which there is none; it does not count among all.
+    TurnedAway,
 }
 
 impl Slots {
@@ -62,7 +80,7 @@ impl Slots {
         }
         *of_client += 1;
         taken.all += 1;
-        Ok(Slot { slots: Arc::clone(self), client: Some(client) })
+        Ok(Slot { slots: Arc::clone(self), holder: Holder::Client(client) })
     }
 
     /// A slot for a connection whose client is not known yet: it counts among all, and for nobody.
@@ -75,7 +93,18 @@ impl Slots {
             return Err(Refusal::Connections { limit: limits.connections });
         }
         taken.all += 1;
-        Ok(Slot { slots: Arc::clone(self), client: None })
+        Ok(Slot { slots: Arc::clone(self), holder: Holder::Unknown })
+    }
+
+    /// What a client holds while it is told that there is no slot for it. None where [`TURNED_AWAY_MAX`] are
+    /// being told.
+    pub(crate) fn take_turned_away(self: &Arc<Self>) -> Option<Slot> {
+        let mut taken = self.taken.lock().unwrap_or_else(PoisonError::into_inner);
+        if taken.turned_away >= TURNED_AWAY_MAX {
+            return None;
+        }
+        taken.turned_away += 1;
+        Some(Slot { slots: Arc::clone(self), holder: Holder::TurnedAway })
     }
 
     /// Connections that are open now.
@@ -88,12 +117,21 @@ impl Slots {
 impl Drop for Slot {
     fn drop(&mut self) {
         let mut taken = self.slots.taken.lock().unwrap_or_else(PoisonError::into_inner);
-        taken.all -= 1;
-        let Some(client) = self.client else { return };
-        let of_client = taken.by_client.get_mut(&client).expect("a slot is counted until it is dropped");
+        match self.holder {
+            Holder::Client(client) => taken.leave(client),
+            Holder::Unknown => taken.all -= 1,
+            Holder::TurnedAway => taken.turned_away -= 1,
+        }
+    }
+}
+
+impl Taken {
+    fn leave(&mut self, client: IpAddr) {
+        self.all -= 1;
+        let of_client = self.by_client.get_mut(&client).expect("a slot is counted until it is dropped");
         *of_client -= 1;
         if *of_client == 0 {
-            taken.by_client.remove(&client);
+            self.by_client.remove(&client);
         }
     }
 }
