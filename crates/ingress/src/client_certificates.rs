@@ -124,7 +124,8 @@ fn shown_text(text: &str, chars_max: usize) -> Box<str> {
     visible(&start).into()
 }
 
-fn fingerprint(certificate: &CertificateDer<'_>) -> Sha256 {
+/// SHA-256 of a certificate in DER.
+pub(crate) fn fingerprint(certificate: &CertificateDer<'_>) -> Sha256 {
     let digest = digest::digest(&digest::SHA256, certificate);
     Sha256(digest.as_ref().try_into().expect("a SHA-256 digest has 32 octets"))
 }

@@ -14,7 +14,9 @@
 //! what is the case already does nothing. Opening binds every address or none. Closing refuses at once who
 //! connects, turns away with 421 whoever already waits in a socket, lets sessions end the transaction that
 //! they are in and tells them 421 behind it; who takes longer than the deadline is cut. A change of the plans
-//! closes no socket that is in both, whatever else about its listener changes.
+//! closes no socket that is in both, whatever else about its listener changes. Not promised: a word to a
+//! client whose TCP handshake is not over when the socket closes. The kernel may forget it, and it waits for
+//! its own timeout.
 //!
 //! A socket that was handed in (socket activation) is not ours to close: while the gate is closed its
 //! clients are taken in and told 421. When the sensor goes down they wait in it for the next one.

@@ -9,6 +9,7 @@
 //! ```
 
 use std::collections::HashMap;
+use std::collections::hash_map::Entry;
 use std::net::{IpAddr, Ipv6Addr};
 use std::sync::{Arc, Mutex, PoisonError};
 
@@ -42,7 +43,7 @@ struct Taken {
 
 /// One connection's slot; free again when dropped.
 #[derive(Debug)]
-pub struct Slot {
+pub(crate) struct Slot {
     slots: Arc<Slots>,
     holder: Holder,
 }
@@ -68,17 +69,18 @@ impl Slots {
     ///
     /// # Errors
     /// The limit that is reached, in the words of a refusal.
-    pub fn take(self: &Arc<Self>, client: IpAddr, limits: SlotLimits) -> Result<Slot, Refusal> {
+    pub(crate) fn take(self: &Arc<Self>, client: IpAddr, limits: SlotLimits) -> Result<Slot, Refusal> {
         let client = site(client);
         let mut taken = self.taken.lock().unwrap_or_else(PoisonError::into_inner);
         if taken.all >= limits.connections {
             return Err(Refusal::Connections { limit: limits.connections });
         }
-        let of_client = taken.by_client.entry(client).or_default();
-        if *of_client >= limits.connections_per_client {
+        let of_client = taken.by_client.entry(client);
+        let count = if let Entry::Occupied(of_client) = &of_client { *of_client.get() } else { 0 };
+        if count >= limits.connections_per_client {
             return Err(Refusal::ConnectionsOfClient { limit: limits.connections_per_client });
         }
-        *of_client += 1;
+        of_client.insert_entry(count + 1);
         taken.all += 1;
         Ok(Slot { slots: Arc::clone(self), holder: Holder::Client(client) })
     }
@@ -87,7 +89,7 @@ impl Slots {
     ///
     /// # Errors
     /// The limit that is reached, in the words of a refusal.
-    pub fn take_unknown(self: &Arc<Self>, limits: SlotLimits) -> Result<Slot, Refusal> {
+    pub(crate) fn take_unknown(self: &Arc<Self>, limits: SlotLimits) -> Result<Slot, Refusal> {
         let mut taken = self.taken.lock().unwrap_or_else(PoisonError::into_inner);
         if taken.all >= limits.connections {
             return Err(Refusal::Connections { limit: limits.connections });
@@ -160,6 +162,17 @@ mod tests {
         drop(first);
         assert_eq!(slots.open(), 2);
         assert!(take("192.0.2.1").is_ok());
+    }
+
+    #[test]
+    fn a_client_without_a_slot_leaves_no_trace() {
+        let slots = Slots::new();
+        for limits in [(9, 0), (0, 9)] {
+            let (connections, connections_per_client) = limits;
+            let limits = SlotLimits { connections, connections_per_client };
+            assert!(slots.take("192.0.2.1".parse().unwrap(), limits).is_err());
+            assert!(slots.taken.lock().unwrap().by_client.is_empty());
+        }
     }
 
     #[test]
