@@ -6,7 +6,7 @@ use std::sync::Arc;
 
 use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
 use sensor_control::{Control, Limits, Options, Token};
-use sensor_ingress::{BindError, HandedIn, ListenerState, ListenerStatus};
+use sensor_ingress::{BindError, HandedIn, ListenerState, ListenerStatus, TURNED_AWAY_MAX};
 use tokio::runtime::{Builder, Runtime};
 use tokio_util::sync::CancellationToken;
 
@@ -230,7 +230,7 @@ fn raise_descriptor_limit(connections: u32) {
         tracing::warn!(soft = current, hard = maximum, "the limit of descriptors cannot be raised");
     }
     let have = getrlimit(Resource::Nofile).current.unwrap_or(u64::MAX);
-    let want = u64::from(connections) + OTHER_DESCRIPTORS;
+    let want = u64::from(connections) + u64::from(TURNED_AWAY_MAX) + OTHER_DESCRIPTORS;
     if have < want {
         tracing::warn!(
             have,

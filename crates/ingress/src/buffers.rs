@@ -7,7 +7,7 @@ use std::cell::RefCell;
 use std::ops::{Deref, DerefMut};
 
 /// The size of a read buffer: the most that one read takes from a socket.
-pub const READ_OCTETS: usize = 64 * 1024;
+pub(crate) const READ_OCTETS: usize = 64 * 1024;
 
 /// Free buffers that a thread keeps; more are given back to the allocator.
 const FREE_BUFFERS_MAX: usize = 8;

@@ -26,6 +26,7 @@ use rustls::server::{ParsedCertificate, WebPkiClientVerifier};
 use rustls::{DigitallySignedStruct, DistinguishedName, Error, RootCertStore, SignatureScheme};
 use sensor_mail::Sha256;
 use sensor_mail::envelope::ClientCertificate;
+use sensor_mail::terminal::visible;
 use x509_parser::prelude::{FromDer, X509Certificate};
 
 use crate::tls::TlsError;
@@ -103,7 +104,7 @@ impl ClientCertificates {
         Some(match verifier.verify_client_cert(own, others, now) {
             Ok(_) => ClientCertificate::Verified { subject, sha256 },
             Err(error) => {
-                let problem = error.to_string().chars().take(PROBLEM_CHARS_MAX).map(printable).collect();
+                let problem = shown_text(&error.to_string(), PROBLEM_CHARS_MAX);
                 ClientCertificate::Unverified { subject, sha256, problem }
             }
         })
@@ -113,15 +114,18 @@ impl ClientCertificates {
 fn subject(certificate: &CertificateDer<'_>) -> Box<str> {
     let parsed = X509Certificate::from_der(certificate);
     let text = parsed.map_or_else(|_| String::new(), |(_, parsed)| parsed.subject().to_string());
-    text.chars().take(SUBJECT_CHARS_MAX).map(printable).collect::<String>().into()
+    shown_text(&text, SUBJECT_CHARS_MAX)
 }
 
-/// A subject is a stranger's text: a terminal is not to be driven by it.
-fn printable(char: char) -> char {
-    if char.is_control() { char::REPLACEMENT_CHARACTER } else { char }
+/// A subject is a stranger's text, and what is wrong with a certificate may quote it: a terminal is not to
+/// be driven by it, nor its line turned around.
+fn shown_text(text: &str, chars_max: usize) -> Box<str> {
+    let start: String = text.chars().take(chars_max).collect();
+    visible(&start).into()
 }
 
-fn fingerprint(certificate: &CertificateDer<'_>) -> Sha256 {
+/// SHA-256 of a certificate in DER.
+pub(crate) fn fingerprint(certificate: &CertificateDer<'_>) -> Sha256 {
     let digest = digest::digest(&digest::SHA256, certificate);
     Sha256(digest.as_ref().try_into().expect("a SHA-256 digest has 32 octets"))
 }

@@ -138,7 +138,7 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Connection<S> {
             // Boxed, as the end of a message is: other connections have no room for it.
             Box::pin(self.open()).await?;
         } else {
-            self.greet();
+            self.greet()?;
         }
         loop {
             self.follow_phase();
@@ -159,29 +159,40 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Connection<S> {
     }
 
     /// Greets or turns away. Whoever spoke already does not speak SMTP: looked for without a delay.
-    fn greet(&mut self) {
-        let admission = self.admission();
+    fn greet(&mut self) -> io::Result<()> {
+        let admission = self.admission()?;
         if admission != Admission::Admit {
             self.log_turned_away(&admission);
         } else if !self.input.unread().is_empty() || self.input.has_arrived(&mut self.channel) {
             self.log_early_talker();
-            return self.session.early_talker();
+            self.session.early_talker();
+            return Ok(());
         }
         self.session.permit(self.permits());
         self.session.greet(&admission);
+        Ok(())
     }
 
     /// Whether the client may come in, with a slot for it.
-    fn admission(&mut self) -> Admission {
+    fn admission(&mut self) -> io::Result<Admission> {
         // What it held as somebody else, or as nobody, is not counted twice.
         self.slot = None;
         match self.door.take_slot(self.peer.client()) {
             Ok(slot) => {
                 self.slot = Some(slot);
-                self.admission_of_client()
+                Ok(self.admission_of_client())
             }
-            Err(refusal) => Admission::TryLater(refusal),
+            Err(refusal) => self.admission_without_slot(refusal),
         }
+    }
+
+    /// There is no slot for the client. A few at a time are told so; who comes besides is dropped at once.
+    fn admission_without_slot(&mut self, refusal: Refusal) -> io::Result<Admission> {
+        self.slot = self.door.slots.take_turned_away();
+        if self.slot.is_none() {
+            return Err(io::Error::other("as many clients as may be are being turned away"));
+        }
+        Ok(Admission::TryLater(refusal))
     }
 
     /// Where nobody is left who could say that the sensor goes down, it does.
@@ -200,8 +211,9 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Connection<S> {
             Event::Body(range) => self.body(start + range.start..start + range.end).await,
             // Boxed, as the handshake is: else every idle connection has the room that it takes.
             Event::EndOfMessage(end) => return Box::pin(self.end_of_message(end)).await,
+            Event::Refused(refusal) => self.door.count(&refusal),
             Event::Reset => self.abandon("the client began anew"),
-            Event::Introduced => self.introduced(),
+            Event::Introduced => self.introduced()?,
             Event::StartTls => {
                 self.abandon("the client began anew");
                 Box::pin(self.start_tls()).await?;
@@ -365,6 +377,7 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Connection<S> {
         self.input = Input::default();
         self.log_end(&ended);
         if let Ok(reason) = ended {
+            self.door.count_end(reason);
             let _ = self.flush().await;
             let _ = timeout(LINGER_TIME_MAX, self.channel.close(reason, LINGER_OCTETS_MAX)).await;
         }

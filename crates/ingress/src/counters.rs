@@ -7,9 +7,10 @@ use std::sync::atomic::{AtomicU64, Ordering};
 
 use sensor_mail::{Admission, Refusal, RuleId};
 use sensor_policy::Decision;
+use sensor_smtp::CloseReason;
 
 /// All that is counted, by the names that replies and explanations use; entries by that of their list.
-const RULES: [&str; 18] = [
+const RULES: [&str; 24] = [
     "clients",
     "clients.default",
     "clients.subnet",
@@ -23,6 +24,12 @@ const RULES: [&str; 18] = [
     "limits.recipients",
     "limits.connections",
     "limits.connections_per_client",
+    "limits.command_time",
+    "limits.body_time",
+    "limits.commands",
+    "limits.messages",
+    "limits.errors",
+    "early_talker",
     "tls.security",
     "spool.reserve",
     "spool.memory",
@@ -56,15 +63,26 @@ pub struct RuleCount {
 impl Counters {
     /// Counts a decision that refuses.
     pub(crate) fn count(&self, decision: &Decision) {
-        let (Admission::Refuse(refusal) | Admission::TryLater(refusal)) = &decision.admission else { return };
-        let name = rule(refusal);
-        let Some(index) = RULES.iter().position(|known| *known == name) else {
-            debug_assert!(false, "no count for {name}");
+        if let Admission::Refuse(refusal) | Admission::TryLater(refusal) = &decision.admission {
+            self.add(rule(refusal), decision.softened);
+        }
+    }
+
+    /// Counts a session that a limit ended.
+    pub(crate) fn count_end(&self, reason: CloseReason) {
+        if let Some(rule) = rule_of_end(reason) {
+            self.add(rule, false);
+        }
+    }
+
+    fn add(&self, rule: &str, softened: bool) {
+        let Some(index) = RULES.iter().position(|known| *known == rule) else {
+            debug_assert!(false, "no count for {rule}");
             return;
         };
         if let Some(count) = self.rules.get(index) {
             count.refused.fetch_add(1, Ordering::Relaxed);
-            count.softened.fetch_add(u64::from(decision.softened), Ordering::Relaxed);
+            count.softened.fetch_add(u64::from(softened), Ordering::Relaxed);
         }
     }
 
@@ -97,6 +115,29 @@ fn rule(refusal: &Refusal) -> &str {
     }
 }
 
+/// The limit that ended a session, if it was one. What ends with a refusal is counted as that already.
+fn rule_of_end(reason: CloseReason) -> Option<&'static str> {
+    match reason {
+        // Those of all its commands together too: limits.commands_time.
+        CloseReason::Idle => Some("limits.command_time"),
+        // A pause within it, or all of it: limits.body_rate_min.
+        CloseReason::TooSlow => Some("limits.body_time"),
+        CloseReason::EarlyTalker => Some("early_talker"),
+        CloseReason::TooManyErrors => Some("limits.errors"),
+        CloseReason::TooManyCommands => Some("limits.commands"),
+        CloseReason::TooManyMessages => Some("limits.messages"),
+        CloseReason::Quit
+        | CloseReason::PeerGone
+        | CloseReason::Unavailable
+        | CloseReason::ShutDown
+        | CloseReason::TimedOut
+        | CloseReason::TurnedAway
+        | CloseReason::PlaintextBehindStartTls
+        | CloseReason::OutOfStep
+        | CloseReason::DrainLimit => None,
+    }
+}
+
 /// `clients` for `clients[2]`.
 fn without_place(rule: &RuleId) -> &str {
     let rule = rule.as_str();
@@ -111,6 +152,18 @@ mod tests {
     use sensor_policy::{ClientRules, DomainRules, Rules, SizeLimit};
 
     use super::*;
+
+    #[test]
+    fn each_limit_that_ends_a_session_has_its_count() {
+        use CloseReason::{EarlyTalker, Idle, TooManyCommands, TooManyErrors, TooManyMessages, TooSlow};
+        let reasons = [Idle, TooSlow, EarlyTalker, TooManyErrors, TooManyCommands, TooManyMessages];
+        let counters = Counters::default();
+        for (ended, reason) in reasons.into_iter().enumerate() {
+            counters.count_end(reason);
+            let counted = counters.snapshot().into_iter().filter(|count| count.refused == 1).count();
+            assert_eq!(counted, ended + 1, "{reason:?}");
+        }
+    }
 
     /// Asks real rules, so that an id that is not known here is found here.
     #[test]

@@ -23,7 +23,7 @@ use std::time::Duration;
 use arc_swap::ArcSwap;
 use sensor_mail::{Admission, ForwardPath, Refusal};
 use sensor_policy::{ClientDefault, Decision, Interface, Rules};
-use sensor_smtp::{SessionConfig, StartTls};
+use sensor_smtp::{CloseReason, SessionConfig, StartTls};
 use tokio::time::Instant;
 
 use crate::counters::{Counters, RuleCount};
@@ -118,8 +118,9 @@ impl Door {
 
     /// Ends the grace at once: what the rules refuse is refused for good. Says whether there was one.
     pub fn end_grace(&self) -> bool {
-        let before = self.live.rcu(|live| live.without_former());
-        before.grace_left(now()).is_some()
+        let now = now();
+        let before = self.live.rcu(|live| live.without_former(now));
+        before.grace_left(now).is_some()
     }
 
     /// The grace after the last changes; `None` where nothing is softened.
@@ -212,9 +213,14 @@ impl Door {
         self.counted(live.at_bare_newline(now()))
     }
 
-    /// Counts what the intake refused.
+    /// Counts what the intake or a session refused.
     pub(crate) fn count(&self, refusal: &Refusal) {
         self.counters.count(&Decision::try_later(refusal.clone()));
+    }
+
+    /// Counts a session that a limit ended.
+    pub(crate) fn count_end(&self, reason: CloseReason) {
+        self.counters.count_end(reason);
     }
 
     /// What a session is told that ends before its client wants that.

@@ -14,7 +14,9 @@
 //! what is the case already does nothing. Opening binds every address or none. Closing refuses at once who
 //! connects, turns away with 421 whoever already waits in a socket, lets sessions end the transaction that
 //! they are in and tells them 421 behind it; who takes longer than the deadline is cut. A change of the plans
-//! closes no socket that is in both, whatever else about its listener changes.
+//! closes no socket that is in both, whatever else about its listener changes. Not promised: a word to a
+//! client whose TCP handshake is not over when the socket closes. The kernel may forget it, and it waits for
+//! its own timeout.
 //!
 //! A socket that was handed in (socket activation) is not ours to close: while the gate is closed its
 //! clients are taken in and told 421. When the sensor goes down they wait in it for the next one.
@@ -82,7 +84,8 @@ pub struct Prepared {
 /// How a drain ended.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Drained {
-    /// Sessions that did not end within the deadline.
+    /// Sessions that were cut meanwhile: they did not end within this deadline, or within an earlier one that
+    /// they had.
     pub cut: usize,
 }
 
@@ -180,7 +183,9 @@ impl Gate {
     /// that is in the way of a new one is closed meanwhile.
     ///
     /// # Errors
-    /// Every address that cannot be had; then the listeners are as they were.
+    /// Every address that cannot be had; then the listeners are as they were. An address that was given up to
+    /// make room, and cannot be had back, is among them: its listener is lost until the next change or
+    /// [`enable`](Self::enable) that succeeds.
     pub async fn prepare(
         &self,
         listeners: Vec<ListenerPlan>,
@@ -193,7 +198,7 @@ impl Gate {
     }
 
     /// Goes down for good: sessions end what they are at, and those that take longer than `deadline` are
-    /// cut. Returns when none is left.
+    /// cut, as are those whose earlier deadline comes meanwhile. Returns when none is left.
     pub async fn drain(&self, deadline: Duration) -> Drained {
         self.order(|done| Order::Drain(deadline, done)).await.unwrap_or(Drained { cut: 0 })
     }

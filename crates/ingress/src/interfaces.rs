@@ -14,23 +14,49 @@ const FRESH: Duration = Duration::from_secs(5);
 /// a 554. Not for no time at all, or else strangers had the list read as often as they connect.
 const FRESH_TO_REFUSE: Duration = Duration::from_millis(100);
 
+/// For how long it is believed that none has an address: one that is routed here and that no interface holds
+/// would have the list read for each connection, with all others waiting for it.
+const MISSED: Duration = Duration::from_secs(1);
+
 /// The interfaces of this host, read again when the list has grown old.
 #[derive(Debug, Default)]
-pub struct Interfaces {
-    known: Mutex<Option<(Instant, Arc<[Interface]>)>>,
+pub(crate) struct Interfaces {
+    known: Mutex<Known>,
+}
+
+#[derive(Debug, Default)]
+struct Known {
+    /// As the system told at that time.
+    list: Option<(Instant, Arc<[Interface]>)>,
+    /// The last address that no interface had, though the list was read anew for it.
+    missed: Option<(Instant, IpAddr)>,
+}
+
+impl Known {
+    /// The list, where it is no older than `fresh` and need not be read to know about `local`.
+    fn believed(&self, now: Instant, local: IpAddr, fresh: Duration) -> Option<&Arc<[Interface]>> {
+        let (since, list) = self.list.as_ref()?;
+        let within = |since: Instant, time| now.saturating_duration_since(since) < time;
+        let missed = self.missed.is_some_and(|(at, missed)| missed == local && within(at, MISSED));
+        (within(*since, fresh) && (missed || holds(list, local))).then_some(list)
+    }
+}
+
+fn holds(list: &[Interface], local: IpAddr) -> bool {
+    list.iter().any(|interface| interface.address.to_canonical() == local)
 }
 
 impl Interfaces {
     /// The interfaces as they were a few seconds before `now`, or when the system told for the last time.
     /// `None` where it never did. Read anew where none has the address `local`: that of a service that just
-    /// moved here is in no old list.
-    pub fn at(&self, now: Instant, local: IpAddr) -> Option<Arc<[Interface]>> {
+    /// moved here is in no old list. Where it is in the new one neither, that is believed for a moment.
+    pub(crate) fn at(&self, now: Instant, local: IpAddr) -> Option<Arc<[Interface]>> {
         self.believed(now, local.to_canonical(), FRESH, read)
     }
 
     /// The same, but as they were just before `now`: to be asked before somebody is refused for the sake of
     /// [`at`](Self::at).
-    pub fn at_to_refuse(&self, now: Instant, local: IpAddr) -> Option<Arc<[Interface]>> {
+    pub(crate) fn at_to_refuse(&self, now: Instant, local: IpAddr) -> Option<Arc<[Interface]>> {
         self.believed(now, local.to_canonical(), FRESH_TO_REFUSE, read)
     }
 
@@ -38,9 +64,9 @@ impl Interfaces {
     ///
     /// # Errors
     /// When the system does not tell.
-    pub fn read_anew(&self, now: Instant) -> io::Result<Arc<[Interface]>> {
+    pub(crate) fn read_anew(&self, now: Instant) -> io::Result<Arc<[Interface]>> {
         let interfaces: Arc<[Interface]> = read()?.into();
-        *self.lock() = Some((now, Arc::clone(&interfaces)));
+        self.lock().list = Some((now, Arc::clone(&interfaces)));
         Ok(interfaces)
     }
 
@@ -52,14 +78,11 @@ impl Interfaces {
         read: impl FnOnce() -> io::Result<Vec<Interface>>,
     ) -> Option<Arc<[Interface]>> {
         let mut known = self.lock();
-        if let Some((since, interfaces)) = &*known
-            && now.saturating_duration_since(*since) < fresh
-            && interfaces.iter().any(|interface| interface.address.to_canonical() == local)
-        {
-            return Some(Arc::clone(interfaces));
+        if let Some(list) = known.believed(now, local, fresh) {
+            return Some(Arc::clone(list));
         }
-        match (read(), known.as_mut()) {
-            (Ok(interfaces), _) => *known = Some((now, interfaces.into())),
+        match (read(), known.list.as_mut()) {
+            (Ok(interfaces), _) => known.list = Some((now, interfaces.into())),
             // A process without descriptors cannot ask. Its mail servers are still its neighbours.
             (Err(error), Some((since, _))) => {
                 tracing::warn!(%error, "the interfaces of this host cannot be listed, the last list holds");
@@ -69,10 +92,14 @@ impl Interfaces {
                 tracing::error!(%error, "the interfaces of this host cannot be listed: set smtp.clients");
             }
         }
-        known.as_ref().map(|(_, interfaces)| Arc::clone(interfaces))
+        let list = known.list.as_ref().map(|(_, list)| Arc::clone(list))?;
+        if !holds(&list, local) {
+            known.missed = Some((now, local));
+        }
+        Some(list)
     }
 
-    fn lock(&self) -> MutexGuard<'_, Option<(Instant, Arc<[Interface]>)>> {
+    fn lock(&self) -> MutexGuard<'_, Known> {
         self.known.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
@@ -137,6 +164,29 @@ mod tests {
         let both = || Ok(vec![old.clone(), moved.clone()]);
         assert_eq!(interfaces.believed(now, old.address, FRESH, both).unwrap().len(), 1);
         assert_eq!(interfaces.believed(now, moved.address, FRESH, both).unwrap().len(), 2);
+    }
+
+    #[test]
+    fn an_address_of_no_interface_is_looked_for_once_a_second() {
+        let interfaces = Interfaces::default();
+        #[expect(clippy::disallowed_methods, reason = "any moment will do")]
+        let start = Instant::now();
+        let (own, routed) = (interface_of("192.0.2.1"), "198.51.100.7".parse().unwrap());
+        let read = std::cell::Cell::new(0);
+        let list = || {
+            read.set(read.get() + 1);
+            Ok(vec![own.clone()])
+        };
+        for (millis, reads) in [(0, 1), (1, 1), (999, 1), (1_000, 2), (1_999, 2), (2_000, 3)] {
+            let at = start + Duration::from_millis(millis);
+            assert_eq!(interfaces.believed(at, routed, FRESH, list).unwrap().len(), 1);
+            assert_eq!(read.get(), reads, "after {millis} ms");
+        }
+        // Another address is another question.
+        let moved = interface_of("192.0.2.9");
+        let both = || Ok(vec![own.clone(), moved.clone()]);
+        let at = start + Duration::from_millis(2_001);
+        assert_eq!(interfaces.believed(at, moved.address, FRESH, both).unwrap().len(), 2);
     }
 
     #[test]

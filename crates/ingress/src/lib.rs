@@ -27,16 +27,15 @@ mod reception;
 mod slots;
 mod tls;
 
-pub use buffers::READ_OCTETS;
 pub use client_certificates::{Authority, ClientCertificates};
 pub use connection::{Peer, serve};
 pub use counters::RuleCount;
 pub use door::{BareNewline, Door, Grace, History, Live, Phase, Settings, Terms};
 pub use gate::{Drained, Gate, GateStatus, HandedIn, ListenerState, ListenerStatus, Prepared};
 pub use intake::{Accepted, Intake, NotAccepted, Transaction};
-pub use interfaces::{Interfaces, read as read_interfaces};
+pub use interfaces::read as read_interfaces;
 pub use listener::{BindError, ListenerPlan, Security, in_conflict};
 pub use log::AddressLog;
 pub use reception::Reception;
-pub use slots::{Slot, SlotLimits, Slots};
+pub use slots::{SlotLimits, Slots, TURNED_AWAY_MAX};
 pub use tls::{CertificateFiles, TlsError, TlsIdentity};

@@ -15,7 +15,7 @@ pub enum AddressLog {
     Full,
     /// `@example.com`
     Domain,
-    /// Nothing.
+    /// No address. `<>` and `postmaster`, which name nobody, are shown all the same.
     None,
 }
 

@@ -2,12 +2,22 @@
 //!
 //! A slot costs what an idle session costs (some 4 KiB without TLS, 20 KiB with). One client is an IPv4
 //! address or an IPv6 /64, the smallest block that is given to one site (RFC 6177).
+//!
+//! ```text
+//!  there is a slot      none, and few are told so      none, and TURNED_AWAY_MAX are told so
+//!  served               421 and a moment to hear it    dropped without a word
+//! ```
 
 use std::collections::HashMap;
+use std::collections::hash_map::Entry;
 use std::net::{IpAddr, Ipv6Addr};
 use std::sync::{Arc, Mutex, PoisonError};
 
 use sensor_mail::Refusal;
+
+/// How many clients at a time are told that there is no slot for them. One costs a descriptor, what an idle
+/// session costs and 4 KiB more, for the few seconds that it takes.
+pub const TURNED_AWAY_MAX: u32 = 128;
 
 /// The limits of [`Slots`].
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -28,14 +38,23 @@ pub struct Slots {
 struct Taken {
     all: u32,
     by_client: HashMap<IpAddr, u32>,
+    turned_away: u32,
 }
 
 /// One connection's slot; free again when dropped.
 #[derive(Debug)]
-pub struct Slot {
+pub(crate) struct Slot {
     slots: Arc<Slots>,
-    /// None while nobody knows whose it is.
-    client: Option<IpAddr>,
+    holder: Holder,
+}
+
+#[derive(Clone, Copy, Debug)]
+enum Holder {
+    Client(IpAddr),
+    /// Nobody knows yet whose it is.
+    Unknown,
+    /// A client for which there is none; it does not count among all.
+    TurnedAway,
 }
 
 impl Slots {
@@ -50,32 +69,44 @@ impl Slots {
     ///
     /// # Errors
     /// The limit that is reached, in the words of a refusal.
-    pub fn take(self: &Arc<Self>, client: IpAddr, limits: SlotLimits) -> Result<Slot, Refusal> {
+    pub(crate) fn take(self: &Arc<Self>, client: IpAddr, limits: SlotLimits) -> Result<Slot, Refusal> {
         let client = site(client);
         let mut taken = self.taken.lock().unwrap_or_else(PoisonError::into_inner);
         if taken.all >= limits.connections {
             return Err(Refusal::Connections { limit: limits.connections });
         }
-        let of_client = taken.by_client.entry(client).or_default();
-        if *of_client >= limits.connections_per_client {
+        let of_client = taken.by_client.entry(client);
+        let count = if let Entry::Occupied(of_client) = &of_client { *of_client.get() } else { 0 };
+        if count >= limits.connections_per_client {
             return Err(Refusal::ConnectionsOfClient { limit: limits.connections_per_client });
         }
-        *of_client += 1;
+        of_client.insert_entry(count + 1);
         taken.all += 1;
-        Ok(Slot { slots: Arc::clone(self), client: Some(client) })
+        Ok(Slot { slots: Arc::clone(self), holder: Holder::Client(client) })
     }
 
     /// A slot for a connection whose client is not known yet: it counts among all, and for nobody.
     ///
     /// # Errors
     /// The limit that is reached, in the words of a refusal.
-    pub fn take_unknown(self: &Arc<Self>, limits: SlotLimits) -> Result<Slot, Refusal> {
+    pub(crate) fn take_unknown(self: &Arc<Self>, limits: SlotLimits) -> Result<Slot, Refusal> {
         let mut taken = self.taken.lock().unwrap_or_else(PoisonError::into_inner);
         if taken.all >= limits.connections {
             return Err(Refusal::Connections { limit: limits.connections });
         }
         taken.all += 1;
-        Ok(Slot { slots: Arc::clone(self), client: None })
+        Ok(Slot { slots: Arc::clone(self), holder: Holder::Unknown })
+    }
+
+    /// What a client holds while it is told that there is no slot for it. None where [`TURNED_AWAY_MAX`] are
+    /// being told.
+    pub(crate) fn take_turned_away(self: &Arc<Self>) -> Option<Slot> {
+        let mut taken = self.taken.lock().unwrap_or_else(PoisonError::into_inner);
+        if taken.turned_away >= TURNED_AWAY_MAX {
+            return None;
+        }
+        taken.turned_away += 1;
+        Some(Slot { slots: Arc::clone(self), holder: Holder::TurnedAway })
     }
 
     /// Connections that are open now.
@@ -88,12 +119,21 @@ impl Slots {
 impl Drop for Slot {
     fn drop(&mut self) {
         let mut taken = self.slots.taken.lock().unwrap_or_else(PoisonError::into_inner);
-        taken.all -= 1;
-        let Some(client) = self.client else { return };
-        let of_client = taken.by_client.get_mut(&client).expect("a slot is counted until it is dropped");
+        match self.holder {
+            Holder::Client(client) => taken.leave(client),
+            Holder::Unknown => taken.all -= 1,
+            Holder::TurnedAway => taken.turned_away -= 1,
+        }
+    }
+}
+
+impl Taken {
+    fn leave(&mut self, client: IpAddr) {
+        self.all -= 1;
+        let of_client = self.by_client.get_mut(&client).expect("a slot is counted until it is dropped");
         *of_client -= 1;
         if *of_client == 0 {
-            taken.by_client.remove(&client);
+            self.by_client.remove(&client);
         }
     }
 }
@@ -122,6 +162,17 @@ mod tests {
         drop(first);
         assert_eq!(slots.open(), 2);
         assert!(take("192.0.2.1").is_ok());
+    }
+
+    #[test]
+    fn a_client_without_a_slot_leaves_no_trace() {
+        let slots = Slots::new();
+        for limits in [(9, 0), (0, 9)] {
+            let (connections, connections_per_client) = limits;
+            let limits = SlotLimits { connections, connections_per_client };
+            assert!(slots.take("192.0.2.1".parse().unwrap(), limits).is_err());
+            assert!(slots.taken.lock().unwrap().by_client.is_empty());
+        }
     }
 
     #[test]

@@ -10,15 +10,15 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use arc_swap::ArcSwap;
-use aws_lc_rs::digest;
 use jiff::Timestamp;
 use rustls::ServerConfig;
 use rustls::pki_types::pem::PemObject;
 use rustls::pki_types::{CertificateDer, PrivateKeyDer};
 use rustls::server::{ClientHello, ResolvesServerCert};
 use rustls::sign::CertifiedKey;
+use sensor_mail::Sha256;
 
-use crate::client_certificates::{ClientCertificates, provider};
+use crate::client_certificates::{self, ClientCertificates, provider};
 
 /// Where a certificate and its key are, in PEM.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -102,7 +102,7 @@ impl TlsIdentity {
         let key = PrivateKeyDer::from_pem_slice(&read(&files.key)?)
             .map_err(|error| pem(&files.key, format!("no private key in it: {error}")))?;
         let serve = || {
-            let provider = Arc::new(rustls::crypto::aws_lc_rs::default_provider());
+            let provider = provider();
             let key = Arc::new(CertifiedKey::from_der(chain, key, &provider)?);
             let certificate = Certificate { key, fingerprint, not_after };
             let shown = Arc::new(Shown(ArcSwap::from_pointee(certificate)));
@@ -174,8 +174,8 @@ impl TlsIdentity {
 }
 
 fn fingerprint(certificate: &CertificateDer<'_>) -> String {
-    let digest = digest::digest(&digest::SHA256, certificate);
-    let pairs: Vec<String> = digest.as_ref().iter().map(|octet| format!("{octet:02X}")).collect();
+    let Sha256(octets) = client_certificates::fingerprint(certificate);
+    let pairs: Vec<String> = octets.iter().map(|octet| format!("{octet:02X}")).collect();
     pairs.join(":")
 }
 

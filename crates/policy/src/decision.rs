@@ -26,12 +26,6 @@ impl Decision {
     /// It may come in and is looked into.
     pub const ADMIT: Self = Self::of(Admission::Admit);
 
-    /// Whether it may come in.
-    #[must_use]
-    pub fn is_admitted(&self) -> bool {
-        self.admission == Admission::Admit
-    }
-
     /// A refusal for good.
     #[must_use]
     pub fn refuse(refusal: Refusal) -> Self {

@@ -1,17 +1,18 @@
-//! Decisions in an administrator's words.
+//! Decisions in an administrator's words: the parts, which whoever tells of them puts together.
 //!
 //! ```text
-//! client 10.9.1.1: refused by clients[2]: "!10.9.0.0/16"
+//! question                rule        reason
+//! client 10.9.1.1 refused clients[2]  "!10.9.0.0/16"
 //! default of clients: refuse, because clients[1] "10.0.0.0/8" says who may connect
 //! ```
 
 use std::fmt;
 use std::net::IpAddr;
 
-use sensor_mail::{Admission, ForwardPath, RuleId};
+use sensor_mail::{ForwardPath, RuleId};
 
 use crate::clients::{self, ClientDefault};
-use crate::decision::{Decision, Treatment};
+use crate::decision::Decision;
 use crate::domains::{self, DomainDefault};
 use crate::entries::DecidingEntry;
 use crate::interface::Interface;
@@ -131,21 +132,6 @@ pub enum ListDefault<'a> {
         /// The first entry that says what is covered.
         refusing: Option<DecidingEntry<'a>>,
     },
-}
-
-impl fmt::Display for Explanation<'_> {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let outcome = match (&self.decision.admission, self.decision.treatment) {
-            (Admission::Admit, Treatment::Scan) => "admitted",
-            (Admission::Admit, Treatment::Unscanned) => {
-                "taken unscanned (uncovered = \"accept\"), not covered"
-            }
-            (Admission::Refuse(_), _) => "refused",
-            (Admission::TryLater(_), _) => "refused for now",
-        };
-        write!(f, "{}: {outcome} by {}: {}", self.question, self.rule(), self.reason)?;
-        self.default.iter().try_for_each(|default| write!(f, "\n{default}"))
-    }
 }
 
 impl fmt::Display for Question<'_> {

@@ -111,12 +111,6 @@ impl SizeLimit {
         }
     }
 
-    /// The parameter of the SIZE keyword in a reply to EHLO: 0 stands for no limit (RFC 1870 section 4).
-    #[must_use]
-    pub fn advertised(&self) -> u64 {
-        self.octets().unwrap_or(0)
-    }
-
     /// The limit, if `octets` is more than that.
     pub(crate) fn exceeded_by(&self, octets: u64) -> Option<u64> {
         self.octets().filter(|limit| octets > *limit)

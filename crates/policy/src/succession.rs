@@ -69,12 +69,6 @@ impl<R> Succession<R> {
         counting.map(move |former| (&former.rules, age(former)))
     }
 
-    /// Whether any former rules are held, perhaps longer than they count.
-    #[must_use]
-    pub fn has_former(&self) -> bool {
-        !self.former.is_empty()
-    }
-
     /// How long former rules still count; `None` where none do.
     #[must_use]
     pub fn grace_left(&self, now: Instant) -> Option<Duration> {

@@ -89,7 +89,8 @@ pub struct Timeouts {
     pub commands: Duration,
     /// Between two pieces of a body (RFC 5321 section 4.5.3.2.5: 3 minutes).
     pub body_piece: Duration,
-    /// How long a body may be slower than [`Limits::body_octets_per_second_min`].
+    /// How long bodies may be slower than [`Limits::body_octets_per_second_min`], all together since the last
+    /// message that was taken: another chunk, or another message that is given up, begins no new time.
     pub body_grace: Duration,
     /// From the reply to STARTTLS to the end of the handshake; and all that has to come before a greeting.
     pub handshake: Duration,

@@ -2,8 +2,8 @@
 
 use std::ops::Range;
 
-use sensor_mail::ReversePath;
 use sensor_mail::envelope::{LineEndings, Parameter, Protocol, Recipient, Transfer, XForward};
+use sensor_mail::{Refusal, ReversePath};
 
 /// What one call of [`receive`](crate::Session::receive) came to.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -36,6 +36,7 @@ pub enum Event {
     /// *Question.* MAIL: a transaction begins if it is admitted.
     Mail(Mail),
     /// *Question.* RCPT. Asked only while the transaction has fewer recipients than it may have.
+    /// [`Refused`](Self::Refused) tells of the others.
     Recipient(Recipient),
     /// *Question.* DATA or the first BDAT of a transaction with at least one recipient. A refusal ends
     /// the transaction.
@@ -46,6 +47,9 @@ pub enum Event {
     Body(Range<usize>),
     /// *Question.* The message is whole. The transaction is over with any answer.
     EndOfMessage(EndOfMessage),
+    /// The session itself refused a command: one recipient too many, or no TLS where it is required. It has
+    /// answered; this is for whoever counts.
+    Refused(Refusal),
     /// The open transaction is given up (RSET, HELO, EHLO, a broken BDAT): drop what was gathered.
     Reset,
     /// *Question.* XCLIENT: the client speaks for another one, as [`introduced`](crate::Session::introduced)
@@ -126,8 +130,15 @@ pub enum CloseReason {
     Unavailable,
     /// The driver shut the session down.
     ShutDown,
-    /// The client sent nothing, or too slowly.
+    /// The client sent no command in time.
+    Idle,
+    /// The client sent a body too slowly.
+    TooSlow,
+    /// The client did not get done in time with what comes before a greeting, or with a handshake. Nothing
+    /// was said.
     TimedOut,
+    /// The client was refused in the greeting, and did not go by itself.
+    TurnedAway,
     /// The client spoke before it was greeted.
     EarlyTalker,
     /// More errors than the limit.
@@ -142,4 +153,24 @@ pub enum CloseReason {
     OutOfStep,
     /// A refused body went on for longer than it is worth reading.
     DrainLimit,
+}
+
+impl CloseReason {
+    /// The same for a client that was refused already: it reaches no limit besides.
+    pub(crate) fn of_turned_away(self) -> Self {
+        match self {
+            Self::Idle
+            | Self::TooSlow
+            | Self::TimedOut
+            | Self::TurnedAway
+            | Self::EarlyTalker
+            | Self::TooManyErrors
+            | Self::TooManyCommands
+            | Self::TooManyMessages
+            | Self::PlaintextBehindStartTls
+            | Self::OutOfStep
+            | Self::DrainLimit => Self::TurnedAway,
+            Self::Quit | Self::PeerGone | Self::Unavailable | Self::ShutDown => self,
+        }
+    }
 }

@@ -33,7 +33,7 @@ mod relayed;
 mod state;
 mod transmit;
 
-use body::{Body, Progress};
+use body::{Body, Pace, Progress};
 use patience::Patience;
 use state::{Question, State};
 use transmit::Transmit;
@@ -58,8 +58,10 @@ pub struct Session {
     lines: LineReader,
     transmit: Transmit,
     tally: Tally,
-    /// Waiting for commands; a body has its own.
+    /// Waiting for commands.
     patience: Patience,
+    /// Waiting for bodies.
+    pace: Pace,
     shut_down: Option<Reply>,
 }
 
@@ -104,6 +106,7 @@ impl Session {
             transmit: Transmit::default(),
             tally: Tally::default(),
             patience: Patience::default(),
+            pace: Pace::default(),
             shut_down: None,
         }
     }
@@ -172,7 +175,7 @@ impl Session {
             }
             State::TurnedAway | State::Idle | State::Open(_) => self.read_command(input, now),
             State::Receiving(body) => {
-                let (taken, progress) = body.read(input, now);
+                let (taken, progress) = body.read(input, &mut self.pace, now);
                 (taken, self.progressed(progress))
             }
         }
@@ -281,6 +284,7 @@ impl Session {
     fn message_taken(&mut self) {
         self.tally = Tally { messages: self.tally.messages.saturating_add(1), ..Tally::default() };
         self.patience = Patience::default();
+        self.pace = Pace::default();
     }
 
     /// Refuses the body that is arriving, after an [`Event::Body`](crate::Event::Body) and before the next

@@ -5,6 +5,7 @@
 //!                   proxy ----------- introduced_by            the ones before it beside it
 //! ```
 
+use std::io;
 use std::net::SocketAddr;
 
 use sensor_mail::envelope::{Endpoint, Introduction, Origin, SmtpOrigin};
@@ -82,7 +83,7 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Connection<S> {
     }
 
     /// After XCLIENT: the session goes on as another client's, if that one may come in.
-    pub(super) fn introduced(&mut self) {
+    pub(super) fn introduced(&mut self) -> io::Result<()> {
         let said = self.session.introduced().expect("a session says so only when somebody is introduced");
         let relation = self.relation.get_or_insert_default();
         let by = *relation.introduced_by.get_or_insert(self.peer.address);
@@ -92,13 +93,14 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Connection<S> {
             // Who vouches for a client it does not know answers for it itself.
             None => by,
         };
-        let admission = self.admission();
+        let admission = self.admission()?;
         if admission == Admission::Admit {
             self.log_introduced(by);
         } else {
             self.log_turned_away(&admission);
         }
         self.session.greet(&admission);
+        Ok(())
     }
 
     pub(super) fn origin(&self, end: EndOfMessage) -> Origin {

@@ -5,7 +5,7 @@
 
 use std::io;
 
-use sensor_mail::Admission;
+use sensor_mail::Refusal;
 use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::time::Instant;
 
@@ -26,7 +26,7 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Connection<S> {
     pub(super) async fn open(&mut self) -> io::Result<()> {
         match self.door.take_unknown_slot() {
             Ok(slot) => self.slot = Some(slot),
-            Err(refusal) => return self.turn_away(&Admission::TryLater(refusal)),
+            Err(refusal) => return self.turn_away(refusal),
         }
         self.session.await_client(Instant::now().into_std());
         if self.is_from_proxy() {
@@ -35,17 +35,17 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Connection<S> {
         if self.session.is_tls_implicit() {
             self.shake_hands().await?;
         }
-        self.greet();
-        Ok(())
+        self.greet()
     }
 
     /// Whose connection it is is not known, nor asked: what a proxy says does not make it the proxy's.
-    fn turn_away(&mut self, admission: &Admission) -> io::Result<()> {
-        self.log_turned_away(admission);
+    fn turn_away(&mut self, refusal: Refusal) -> io::Result<()> {
+        let admission = self.admission_without_slot(refusal)?;
+        self.log_turned_away(&admission);
         if self.session.is_tls_implicit() {
             return Err(io::Error::other("there is no slot to say so in TLS"));
         }
-        self.session.greet(admission);
+        self.session.greet(&admission);
         Ok(())
     }
 

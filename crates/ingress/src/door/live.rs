@@ -135,7 +135,7 @@ impl Sessions {
 impl Live {
     pub(super) fn new(settings: Settings) -> Self {
         let closed = (!settings.rules.enabled).then_some(Closed::Disabled);
-        let (grace, size_max) = (settings.grace, NonZeroU64::new(settings.rules.size.advertised()));
+        let (grace, size_max) = (settings.grace, settings.rules.size.octets().and_then(NonZeroU64::new));
         let (terms, rest) = settings.split(size_max);
         rest.live(closed, Succession::new(terms, grace))
     }
@@ -162,10 +162,8 @@ impl Live {
         Self { closed, ..self.clone() }
     }
 
-    pub(super) fn without_former(&self) -> Self {
-        let terms = self.terms.without_former();
-        let size_max = NonZeroU64::new(terms.current().rules.size.advertised());
-        Self { terms, sessions: self.sessions.clone().advertising(size_max), ..self.clone() }
+    pub(super) fn without_former(&self, now: Instant) -> Self {
+        Self { terms: self.terms.without_former(), ..self.clone() }.advertised(now)
     }
 
     pub(super) fn without_expired(&self, now: Instant) -> Self {

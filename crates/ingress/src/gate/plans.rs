@@ -6,7 +6,11 @@
 //!  old    127.0.0.1:2525      new    127.0.0.1:2525          the socket goes to the new listener, unclosed
 //!  moved  127.0.0.1:26        moved  127.0.0.1:27            bound, then the old socket closes; its sessions stay
 //!  gone   127.0.0.1:28                                       closes; its sessions end what they are at
+//!  lost   (no socket)         lost   127.0.0.1:29            bound
 //! ```
+//!
+//! A listener is lost where its socket was closed to make room for a change, and could not be had back when
+//! the change failed.
 
 use std::collections::HashMap;
 use std::net::SocketAddr;
@@ -52,8 +56,8 @@ impl Porter {
             self.conclude(&[]);
         } else {
             drop(bound.sockets);
-            bound.closed.into_iter().for_each(|index| self.reopen(index));
-            self.show();
+            let lost = self.reopen_all(bound.closed);
+            self.conclude(&lost);
         }
         let _ = finish.send(());
     }
@@ -72,7 +76,7 @@ impl Porter {
         self.rearrange(listeners, kept, sockets, deadline).await;
     }
 
-    /// For each plan the stand whose socket it takes, if there is one.
+    /// For each plan the stand that it takes over, if there is one.
     fn match_up(&self, plans: &[ListenerPlan]) -> Vec<Option<usize>> {
         let find = |fits: &dyn Fn(&Stand) -> bool| self.stands.iter().position(fits);
         let mut kept: Vec<_> = plans
@@ -126,8 +130,8 @@ impl Porter {
         }
         match self.bind_missing(&plans.listeners, kept) {
             Ok(sockets) => Ok(Bound { sockets, closed }),
-            Err(faults) => {
-                closed.into_iter().for_each(|index| self.reopen(index));
+            Err(mut faults) => {
+                faults.extend(self.reopen_all(closed));
                 Err(faults)
             }
         }
@@ -175,17 +179,22 @@ impl Porter {
             return Vec::new();
         }
         let goes = |(index, stand): &(usize, &Stand)| {
-            !kept.contains(&Some(*index)) && ports.contains(&stand.address.port())
+            stand.has_socket() && !kept.contains(&Some(*index)) && ports.contains(&stand.address.port())
         };
         self.stands.iter().enumerate().filter(goes).map(|(index, _)| index).collect()
     }
 
-    fn reopen(&mut self, index: usize) {
+    /// The faults of those that are lost.
+    fn reopen_all(&mut self, closed: Vec<usize>) -> Vec<BindError> {
+        closed.into_iter().filter_map(|index| self.reopen(index).err()).collect()
+    }
+
+    /// Opens again what was closed in vain. Where that fails the listener is lost, until it is opened anew.
+    fn reopen(&mut self, index: usize) -> Result<(), BindError> {
         let stand = &mut self.stands[index];
-        match bind(&stand.post.plan().name, stand.address) {
-            Ok(socket) => stand.open(socket),
-            Err(error) => tracing::error!(%error, "a listener is lost: enable again"),
-        }
+        let socket = bind(&stand.post.plan().name, stand.address)?;
+        stand.open(socket);
+        Ok(())
     }
 
     async fn rearrange(

@@ -7,7 +7,7 @@ use std::time::Duration;
 use arc_swap::ArcSwap;
 use tokio::net::TcpListener;
 use tokio::sync::mpsc;
-use tokio::time::{Instant, sleep_until, timeout, timeout_at};
+use tokio::time::{Instant, sleep_until, timeout};
 
 use super::post::{Accepting, Opening, Post};
 use super::{Drained, HandedIn, ListenerState, Order, Shown};
@@ -166,7 +166,7 @@ impl Porter {
                 biased;
                 order = orders.recv() => order,
                 () = due(&self.leaving) => {
-                    self.cut_due();
+                    let _ = self.cut_due();
                     continue;
                 }
             };
@@ -199,7 +199,7 @@ impl Porter {
         self.fault = (!told.is_empty()).then(|| told.join("; "));
         if let Some(fault) = &self.fault {
             let is_open = self.is_open;
-            tracing::error!(fault, is_open, "the listeners stay as they were");
+            tracing::error!(fault, is_open, "the listeners are not as they were ordered to be");
         }
         self.show();
     }
@@ -275,11 +275,12 @@ impl Porter {
         self.retired.retain(|post| !post.sessions().is_empty());
     }
 
-    fn cut_due(&mut self) {
+    /// Cuts those who had their time; says how many sessions that were.
+    fn cut_due(&mut self) -> usize {
         let now = Instant::now();
         let (due, leaving) = self.leaving.drain(..).partition(|leaving: &Leaving| leaving.until <= now);
         self.leaving = leaving;
-        cut(due);
+        cut_all(due)
     }
 
     async fn drain(mut self, deadline: Duration) -> Drained {
@@ -302,17 +303,27 @@ impl Porter {
             }
         };
         tokio::pin!(ended);
-        if timeout_at(until, &mut ended).await.is_ok() {
-            return Drained { cut: 0 };
+        let mut cut = 0;
+        loop {
+            let next = next_due(&self.leaving).map_or(until, |next| next.min(until));
+            tokio::select! {
+                biased;
+                () = &mut ended => return Drained { cut },
+                () = sleep_until(next) => {}
+            }
+            if next == until {
+                break;
+            }
+            cut += self.cut_due();
         }
-        let cut = cut(std::mem::take(&mut self.leaving));
+        cut += cut_all(std::mem::take(&mut self.leaving));
         let _ = timeout(CUT_TIME_MAX, ended).await;
         Drained { cut }
     }
 }
 
 /// Cuts what is left; says how many sessions that were.
-fn cut(leaving: Vec<Leaving>) -> usize {
+fn cut_all(leaving: Vec<Leaving>) -> usize {
     let cut = leaving.iter().map(|leaving| leaving.opening.cut()).sum();
     if cut > 0 {
         tracing::warn!(connections = cut, "drain deadline: connections are cut");
@@ -320,9 +331,14 @@ fn cut(leaving: Vec<Leaving>) -> usize {
     cut
 }
 
+/// When the first of them have had their time.
+fn next_due(leaving: &[Leaving]) -> Option<Instant> {
+    leaving.iter().map(|leaving| leaving.until).min()
+}
+
 /// Waits until sessions have had their time.
 async fn due(leaving: &[Leaving]) {
-    match leaving.iter().map(|leaving| leaving.until).min() {
+    match next_due(leaving) {
         Some(until) => sleep_until(until).await,
         None => std::future::pending().await,
     }

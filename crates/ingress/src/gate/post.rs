@@ -6,6 +6,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use arc_swap::ArcSwap;
+use rustix::io::Errno;
 use socket2::SockRef;
 use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::watch;
@@ -18,7 +19,7 @@ use crate::connection::{Peer, serve};
 use crate::door::{Door, Phase};
 use crate::listener::{BACKLOG, ListenerPlan};
 
-/// How long accepting pauses when the process has no descriptor left.
+/// How long accepting pauses when the system has no descriptor or memory left for a connection.
 const ACCEPT_PAUSE: Duration = Duration::from_millis(100);
 
 /// A listener, whether it has a socket or not.
@@ -157,10 +158,10 @@ async fn accept(socket: TcpListener, post: Arc<Post>, stop: CancellationToken) -
         };
         match accepted {
             Ok((stream, address)) => post.welcome(stream, address, bound),
-            // One that was reset before it was accepted is nobody's problem.
-            Err(error) if error.kind() == io::ErrorKind::ConnectionAborted => {}
+            Err(error) if is_about_one_client(&error) => {}
             Err(error) => {
-                // A process without descriptors needs a moment.
+                // A process without descriptors needs a moment. An error that is not known may be one that
+                // stays: that must not keep a processor busy.
                 post.complain(&error);
                 tokio::select! {
                     () = stop.cancelled() => return socket,
@@ -181,10 +182,33 @@ fn take_in_waiting(socket: &std::net::TcpListener, post: &Post) {
         });
         match taken {
             Ok((stream, address)) => post.welcome(stream, address, bound),
-            Err(error) if error.kind() == io::ErrorKind::ConnectionAborted => {}
+            Err(error) if is_about_one_client(&error) => {}
             Err(_) => return,
         }
     }
+}
+
+/// Whether it is one client that cannot be taken in, and the next one can: it broke off, or a network or a
+/// firewall did, before it was accepted. Linux passes such errors on with the connection; accept(2) has them
+/// treated like EAGAIN.
+fn is_about_one_client(error: &io::Error) -> bool {
+    matches!(
+        Errno::from_io_error(error),
+        Some(
+            Errno::CONNABORTED
+                | Errno::CONNRESET
+                | Errno::HOSTDOWN
+                | Errno::HOSTUNREACH
+                | Errno::NETDOWN
+                | Errno::NETUNREACH
+                | Errno::NONET
+                | Errno::NOPROTOOPT
+                | Errno::OPNOTSUPP
+                | Errno::PERM
+                | Errno::PROTO
+                | Errno::TIMEDOUT
+        )
+    )
 }
 
 #[cfg(test)]
@@ -192,6 +216,27 @@ mod tests {
     use std::net::{IpAddr, Ipv4Addr};
 
     use super::*;
+
+    #[test]
+    fn only_what_the_next_client_would_meet_too_makes_accepting_pause() {
+        for (errno, is_about_one) in [
+            (Errno::MFILE, false),
+            (Errno::NFILE, false),
+            (Errno::NOBUFS, false),
+            (Errno::NOMEM, false),
+            // The end of a queue that is emptied.
+            (Errno::AGAIN, false),
+            // The socket listens no more: this stays.
+            (Errno::INVAL, false),
+            (Errno::CONNABORTED, true),
+            (Errno::PROTO, true),
+            (Errno::NETDOWN, true),
+            (Errno::HOSTUNREACH, true),
+            (Errno::PERM, true),
+        ] {
+            assert_eq!(is_about_one_client(&errno.into()), is_about_one, "{errno:?}");
+        }
+    }
 
     #[tokio::test]
     async fn a_connection_knows_its_local_address_and_sends_at_once() {

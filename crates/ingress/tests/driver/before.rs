@@ -8,7 +8,7 @@ use sensor_mail::envelope::{ClientCertificate, Endpoint, Origin, SmtpOrigin};
 use sensor_smtp::StartTls;
 use tokio::time::Instant;
 
-use super::certificates::Certificates;
+use super::certificates::{Certificates, stranger};
 use super::house::{Client, House, Plan, Shown, all_wait};
 
 const V1: &[u8] = b"PROXY TCP4 192.0.2.7 10.0.0.2 4321 25\r\n";
@@ -299,6 +299,16 @@ async fn certificates_of_clients_are_required_requested_or_ignored() {
     assert_eq!(&*subject, "CN=relay.example.com");
     assert!(problem.contains("UnknownIssuer"), "{problem}");
     assert_eq!(recorded(ClientCertificates::Ignore, Some(certificates.good())).await, Some(None));
+}
+
+/// Whoever makes a certificate writes its subject: it turns no line of a terminal around.
+#[tokio::test]
+async fn a_subject_acts_on_no_terminal() {
+    let requested = ClientCertificates::Request(Certificates::new().authority());
+    let shown = stranger("a\u{202e}b\u{9b}c\u{2066}d");
+    let record = recorded(requested, Some(shown)).await.unwrap();
+    let Some(ClientCertificate::Unverified { subject, .. }) = record else { panic!("{record:?}") };
+    assert_eq!(&*subject, "CN=a\u{fffd}b\u{fffd}c\u{fffd}d");
 }
 
 /// Who shows another's certificate does not hold the key to it: no TLS, also where it is only asked for.

@@ -2,12 +2,13 @@
 
 use std::time::Duration;
 
-use sensor_ingress::{BareNewline, RuleCount, Settings, SlotLimits};
+use sensor_ingress::{BareNewline, Settings, SlotLimits};
 use sensor_policy::{ClientRules, DomainRules, SizeLimit};
 use sensor_smtp::StartTls;
 use sensor_spool::disk::Chance;
 use tokio::time::{Instant, advance};
 
+use crate::counts::counts;
 use crate::house::{House, Plan};
 
 const DAY: Duration = Duration::from_secs(24 * 3600);
@@ -24,11 +25,6 @@ fn domains(list: &[&str]) -> DomainRules {
 
 fn size(limit: &str) -> SizeLimit {
     SizeLimit::parse(limit).unwrap()
-}
-
-fn counts(house: &House) -> Vec<(&'static str, u64, u64)> {
-    let refusals = house.door.refusals().into_iter().filter(|count| count.refused > 0);
-    refusals.map(|RuleCount { rule, refused, softened }| (rule, refused, softened)).collect()
 }
 
 /// A change, what the client does then, and what it hears: while former rules count, after the grace was

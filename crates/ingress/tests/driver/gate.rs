@@ -355,6 +355,20 @@ async fn a_drain_waits_for_messages_and_cuts_at_its_deadline() {
     }
 }
 
+/// The gate was closed with a deadline, then the sensor goes down with a longer one.
+#[tokio::test]
+async fn a_drain_gives_no_session_a_later_deadline_than_it_had() {
+    let (house, gate, address) = opened().await;
+    let mut stalled = connect(address).await;
+    stalled.open().await;
+    stalled.ask("DATA", "354 ").await;
+    // Both orders wait before the first is carried out.
+    let both = async { tokio::join!(gate.disable(Duration::ZERO), gate.drain(LONG * 60)) };
+    let (_, drained) = tokio::time::timeout(LONG, both).await.expect("the earlier deadline holds");
+    assert_eq!((drained, house.door.slots.open()), (Drained { cut: 1 }, 0));
+    stalled.expect_end().await;
+}
+
 #[tokio::test]
 async fn where_the_gate_has_no_owner_it_closes_and_sessions_end() {
     let (house, gate, address) = opened().await;

@@ -5,6 +5,7 @@
 mod before;
 mod certificates;
 mod changes;
+mod counts;
 mod envelope;
 mod gate;
 mod house;
@@ -13,7 +14,7 @@ mod plans;
 use std::time::Duration;
 
 use house::{House, Plan, all_wait, session};
-use sensor_ingress::{BareNewline, Phase, serve};
+use sensor_ingress::{BareNewline, Phase, TURNED_AWAY_MAX, serve};
 use sensor_mail::envelope::Origin;
 use sensor_smtp::StartTls;
 use tokio::time::Instant;
@@ -162,6 +163,35 @@ async fn a_client_that_does_not_take_its_last_reply_keeps_its_slot() {
     assert_eq!(house.door.slots.open(), 1);
     served.await.unwrap();
     assert_eq!(house.door.slots.open(), 0);
+}
+
+/// Those who are told that there is no slot are few at a time, and none of them stays.
+#[tokio::test(start_paused = true)]
+async fn who_comes_besides_those_that_are_turned_away_is_dropped_at_once() {
+    let house = House::new(&Plan { slots: 0, ..Plan::default() });
+    let few = usize::try_from(TURNED_AWAY_MAX).unwrap();
+    for round in 1..=2 {
+        // They hear it, and neither go nor say anything.
+        let mut told = Vec::new();
+        let start = Instant::now();
+        let (mut dropped, served) = loop {
+            let (mut client, served) = house.connect().await;
+            if client.hear().await.is_empty() {
+                break (client, served);
+            }
+            told.push((client, served));
+            assert!(told.len() <= few, "no limit");
+        };
+        served.await.unwrap();
+        assert_eq!((told.len(), start.elapsed()), (few, Duration::ZERO), "round {round}");
+        dropped.expect_end().await;
+        for (_, served) in told {
+            served.await.unwrap();
+        }
+        assert_eq!(house.door.slots.open(), 0);
+        let refused: u64 = house.door.refusals().iter().map(|count| count.refused).sum();
+        assert_eq!(refused, u64::from(TURNED_AWAY_MAX + 1) * round, "each is counted once");
+    }
 }
 
 #[tokio::test(start_paused = true)]

@@ -1,10 +1,14 @@
 //! Listeners that change on real sockets while the gate is open: addresses, names, certificates.
 
+use std::future::poll_fn;
 use std::net::SocketAddr;
 use std::sync::Arc;
+use std::task::Poll;
 
 use rustls::pki_types::ServerName;
-use sensor_ingress::{ClientCertificates, ListenerPlan, Reception, Security, TlsIdentity};
+use sensor_ingress::{
+    BindError, ClientCertificates, ListenerPlan, ListenerState, Reception, Security, TlsIdentity,
+};
 use sensor_policy::Networks;
 use tokio_rustls::{TlsAcceptor, TlsConnector};
 
@@ -119,6 +123,43 @@ async fn an_address_that_our_own_socket_is_in_the_way_of_can_be_had() {
     replace(&gate, vec![narrower]).await.unwrap();
     connect(loopback(port)).await.expect("220 ").await;
     assert!(is_refused(([127, 0, 0, 2], port).into()).await);
+}
+
+/// Somebody takes an address in the moment in which it is given up for a change that then fails.
+#[tokio::test]
+async fn a_listener_that_cannot_be_had_back_is_told_of_and_comes_back() {
+    let house = house();
+    let gate = gate_of(&house, vec![plan("lost", loopback(0))]);
+    gate.enable().await.unwrap();
+    let lost = address_of(&gate, "lost");
+    let beside = SocketAddr::from(([127, 0, 0, 2], lost.port()));
+    let plans = || vec![plan("lost", loopback(0)), plan("beside", beside)];
+    replace(&gate, plans()).await.unwrap();
+    // Tried whenever another task waits: the second socket closes when the first is closed.
+    let thief = tokio::spawn(poll_fn(move |context| match std::net::TcpListener::bind(lost) {
+        Ok(socket) => Poll::Ready(socket),
+        Err(_) => {
+            context.waker().wake_by_ref();
+            Poll::Pending
+        }
+    }));
+    let faults = replace(&gate, vec![plan("all", ([0, 0, 0, 0], lost.port()))]).await.unwrap_err();
+    let stolen = thief.await.unwrap();
+    let of_lost = |fault: &BindError| matches!(fault, BindError::Address { address, .. } if *address == lost);
+    assert!(faults.iter().any(of_lost), "{faults:?}");
+    assert!(gate.status().fault.unwrap().contains("listener lost: cannot listen on"));
+    let is = |name: &str, state| (name.to_owned(), state);
+    let (open, closed) = (ListenerState::Open, ListenerState::Closed);
+    assert_eq!(states(&gate), [is("lost", closed), is("beside", open)]);
+    connect(beside).await.expect("220 ").await;
+    // As long as it is taken the fault stays.
+    replace(&gate, plans()).await.unwrap_err();
+    assert!(gate.status().fault.is_some());
+    drop(stolen);
+    replace(&gate, plans()).await.unwrap();
+    assert_eq!((gate.status().fault, address_of(&gate, "lost")), (None, lost));
+    assert_eq!(states(&gate), [is("lost", open), is("beside", open)]);
+    connect(lost).await.expect("220 ").await;
 }
 
 #[tokio::test]

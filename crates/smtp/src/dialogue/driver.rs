@@ -148,6 +148,7 @@ impl<'a> Driver<'a> {
             Event::BodyStart(start) => self.start(start),
             Event::Body(range) => self.body(&input[range]),
             Event::EndOfMessage(end) => self.end_of_message(&end),
+            Event::Refused(refusal) => self.refused(&refusal),
             Event::Reset => assert!(self.transaction.take().is_some(), "only what is open is reset"),
             Event::Introduced => self.introduced(),
             Event::StartTls => {
@@ -200,6 +201,18 @@ impl<'a> Driver<'a> {
             transaction.recipients.push(recipient);
         }
         self.session.answer_admission(&answer);
+    }
+
+    /// Only these two a session refuses by itself.
+    fn refused(&mut self, refusal: &Refusal) {
+        if let Refusal::Recipients { limit } = refusal {
+            let transaction = self.transaction.as_ref().expect("RCPT comes behind MAIL");
+            let recipients = u32::try_from(transaction.recipients.len()).expect("it fits");
+            assert_eq!(recipients, *limit, "as many as may be are there");
+        } else {
+            assert_eq!(*refusal, Refusal::TlsRequired);
+            assert!(self.session.tls().is_none() && self.transaction.is_none(), "there is TLS");
+        }
     }
 
     fn start(&mut self, start: BodyStart) {

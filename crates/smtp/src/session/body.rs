@@ -16,6 +16,13 @@ use super::state::Transaction;
 pub(super) struct Body {
     framing: Framing,
     fate: Fate,
+    received: u64,
+}
+
+/// How fast bodies come, over all that arrived since the last message that was taken. It outlives each of
+/// them: a chunk of a few octets would have a grace of its own, and so would each message that is given up.
+#[derive(Clone, Copy, Debug, Default)]
+pub(super) struct Pace {
     patience: Patience,
     received: u64,
 }
@@ -61,19 +68,20 @@ impl Body {
     }
 
     fn new(framing: Framing, fate: Fate) -> Self {
-        Self { framing, fate, patience: Patience::default(), received: 0 }
+        Self { framing, fate, received: 0 }
     }
 
     /// Reads the next piece; says how many octets it took.
-    pub(super) fn read(&mut self, input: &[u8], now: Instant) -> (usize, Progress) {
+    pub(super) fn read(&mut self, input: &[u8], pace: &mut Pace, now: Instant) -> (usize, Progress) {
         if !input.is_empty() {
-            self.patience.end(now);
+            pace.patience.end(now);
         }
         let (taken, piece) = self.framing.read(input);
         self.received = self.received.saturating_add(octets(taken));
+        pace.received = pace.received.saturating_add(octets(taken));
         let progress = match piece {
             Piece::Incomplete => {
-                self.patience.begin(now);
+                pace.patience.begin(now);
                 Progress::NeedInput
             }
             Piece::End => Progress::End,
@@ -122,7 +130,9 @@ impl Body {
             Framing::Chunk { last, .. } => (self.fate, last),
         }
     }
+}
 
+impl Pace {
     /// When the client is too slow: no piece for too long, or fewer octets than the rate asks for.
     pub(super) fn deadline(&self, limits: &Limits, timeouts: &Timeouts) -> Option<Instant> {
         let earned = Duration::from_secs(self.received / u64::from(limits.body_octets_per_second_min.get()));

@@ -81,7 +81,11 @@ impl Session {
 
     fn verb(&mut self, text: &str, is_last: bool) -> Option<Event> {
         let (verb, arguments) = Verb::split(text);
-        if let Some(reply) = self.tls_refusal(verb).or_else(|| self.relay_refusal(verb)) {
+        if let Some(reply) = self.tls_refusal(verb) {
+            self.fault(&reply);
+            return (!self.is_closing()).then_some(Event::Refused(Refusal::TlsRequired));
+        }
+        if let Some(reply) = self.relay_refusal(verb) {
             return self.fault(&reply);
         }
         match verb.command(arguments) {
@@ -168,8 +172,9 @@ impl Session {
         let limit = self.config.limits.recipients_max;
         if transaction.recipients >= limit {
             // No fault: the client cannot know the limit, and sends these again (RFC 5321 4.5.3.1.10).
-            let reply = Reply::from(&Refusal::Recipients { limit });
-            return self.back_to(transaction).told(&reply);
+            let refusal = Refusal::Recipients { limit };
+            self.back_to(transaction).say(&Reply::from(&refusal));
+            return Some(Event::Refused(refusal));
         }
         self.state = State::Asked(Question::Recipient(transaction));
         Some(Event::Recipient(recipient))
@@ -193,9 +198,7 @@ impl Session {
 
     fn chunk(&mut self, chunk: Chunk) -> Option<Event> {
         let Some(transaction) = self.take_open() else {
-            let reply = if self.needs_tls() { table::TLS_REQUIRED } else { table::MAIL_FIRST };
-            self.swallow(chunk.octets, reply);
-            return None;
+            return self.stray_chunk(chunk.octets);
         };
         if transaction.recipients == 0 {
             self.swallow(chunk.octets, table::NO_RECIPIENTS);
@@ -211,6 +214,16 @@ impl Session {
                 None
             }
         }
+    }
+
+    /// A chunk of no message.
+    fn stray_chunk(&mut self, octets: u64) -> Option<Event> {
+        if self.needs_tls() {
+            self.swallow(octets, table::TLS_REQUIRED);
+            return Some(Event::Refused(Refusal::TlsRequired));
+        }
+        self.swallow(octets, table::MAIL_FIRST);
+        None
     }
 
     fn broken_chunk(&mut self, octets: Option<u64>) -> Option<Event> {
@@ -370,7 +383,8 @@ impl Session {
     /// The first reason stays.
     pub(super) fn close(&mut self, reason: CloseReason) {
         if !self.is_closing() {
-            self.state = State::Closing(reason);
+            let turned_away = matches!(self.state, State::TurnedAway);
+            self.state = State::Closing(if turned_away { reason.of_turned_away() } else { reason });
             self.lines = LineReader::default();
         }
     }

@@ -54,7 +54,7 @@ impl Session {
             State::Asked(_) | State::Closing(_) => None,
             State::TurnedAway => self.patience.deadline(timeouts.turned_away, timeouts.turned_away),
             State::Idle | State::Open(_) => self.patience.deadline(timeouts.command, timeouts.commands),
-            State::Receiving(body) => body.deadline(limits, timeouts),
+            State::Receiving(_) => self.pace.deadline(limits, timeouts),
             State::Connected | State::Securing => {
                 self.patience.deadline(timeouts.handshake, timeouts.handshake)
             }
@@ -67,11 +67,16 @@ impl Session {
         if self.poll_timeout().is_none_or(|deadline| now < deadline) {
             return;
         }
-        if matches!(self.state, State::Connected | State::Securing) {
-            self.transmit = Transmit::default();
-            self.close(CloseReason::TimedOut);
-        } else {
-            self.close_with(&table::TIMED_OUT, CloseReason::TimedOut);
+        match &self.state {
+            State::Connected | State::Securing => {
+                self.transmit = Transmit::default();
+                self.close(CloseReason::TimedOut);
+            }
+            State::TurnedAway | State::Idle | State::Open(_) => {
+                self.close_with(&table::TIMED_OUT, CloseReason::Idle);
+            }
+            State::Receiving(_) => self.close_with(&table::TIMED_OUT, CloseReason::TooSlow),
+            State::Asked(_) | State::Closing(_) => unreachable!("nobody waits for the client then"),
         }
     }
 }

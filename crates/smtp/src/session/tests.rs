@@ -170,6 +170,33 @@ fn a_body_that_is_refused_is_answered_at_its_end() {
     assert_eq!(flush(&mut session), "452 4.3.1 storage is low\r\n250 2.0.0 ok\r\n");
 }
 
+/// Told when the command is read, also where its payload is still to be stepped over.
+#[test]
+fn what_the_session_refuses_by_itself_is_told() {
+    let mut config = config();
+    config.starttls = StartTls::Required;
+    config.limits.recipients_max = 1;
+    let config = Arc::new(config);
+    let begun = || {
+        let mut session = Session::new(Arc::clone(&config));
+        session.greet(&Admission::Admit);
+        session
+    };
+    let of = |refusal| Step::Event(Event::Refused(refusal));
+    for words in ["MAIL FROM:<a@example.com>\r\n", "HELO x\r\n", "RSET\r\n", "BDAT 3\r\n"] {
+        let steps = play(&mut begun(), words, start());
+        assert_eq!(steps, [of(Refusal::TlsRequired), Step::NeedInput], "{words:?}");
+    }
+    for words in ["EHLO x\r\n", "NOOP\r\n", "MAIL FROM\0\r\n"] {
+        assert_eq!(play(&mut begun(), words, start()), [Step::NeedInput], "{words:?}");
+    }
+    let mut session = begun();
+    play(&mut session, "STARTTLS\r\n", start());
+    session.tls_established(Tls::default());
+    let steps = play(&mut session, &format!("{OPENING}RCPT TO:<c@example.com>\r\nNOOP\r\n"), start());
+    assert_eq!(steps[2..], [of(Refusal::Recipients { limit: 1 }), Step::NeedInput]);
+}
+
 #[test]
 fn an_answer_of_421_closes_the_session() {
     for input in ["", "DATA\r\n", "BDAT 6\r\n", "DATA\r\nx\r\n.\r\n"] {
