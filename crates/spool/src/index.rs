@@ -6,7 +6,8 @@
 //!
 //! ```text
 //!   Fresh (id >= cursor) --take--> Open --remove----> gone
-//!   Deferred (due, id)   --take-->   |  \-give back-> Deferred, due at once; or, once interrupted, Suspect
+//!   Deferred (due, id)   --take-->   |  \-give back-> Deferred, due at once or after a rest;
+//!                                    |                or, once interrupted, Suspect
 //!   Suspect, alone       --take-->   +--set aside---> Aside
 //! ```
 
@@ -209,6 +210,16 @@ impl Index {
             if entry.phase == Phase::Open {
                 entry.due = 0;
                 entry.phase = if entry.interrupted > 0 { Phase::Suspect } else { Phase::Deferred };
+            }
+        });
+    }
+
+    /// As [`Index::give_back`], but due at `due`: also an entry that was interrupted, which for this once is no
+    /// suspect. That it cannot be had is no sign that it ended the program.
+    pub(crate) fn rest(&mut self, id: u64, due: u64) {
+        self.change(id, |entry| {
+            if entry.phase == Phase::Open {
+                (entry.phase, entry.due) = (Phase::Deferred, due);
             }
         });
     }

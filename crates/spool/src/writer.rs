@@ -236,7 +236,7 @@ impl Writer {
                 self.waiting.push_back((max, reply));
             }
             Command::Conclude { outcomes, reply } => self.conclude(outcomes, reply),
-            Command::Return(id) => self.give_back(id),
+            Command::Return(id) => self.give_back(id, Duration::ZERO),
             Command::ShutDown(reply) => {
                 self.is_closing = true;
                 self.closing.extend(reply);
