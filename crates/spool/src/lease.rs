@@ -48,7 +48,8 @@ pub enum Outcome {
     Settle,
     /// It failed; it is due again at `due` (Unix milliseconds).
     Defer {
-        /// When it is due again.
+        /// When it is due again: [`DEFER_MAX`](crate::DEFER_MAX) from now at the latest. A clock that is set
+        /// meanwhile changes nothing.
         due: u64,
         /// Why, for whoever looks into the spool.
         reason: String,

@@ -15,7 +15,7 @@ use std::time::Duration;
 impl Writer {
     /// Gives what is due to those who wait, first come, first served.
     pub(super) fn serve_leases(&mut self) {
-        let now = (self.clock)();
+        let now = self.clocks.now();
         self.leases_are_refused = false;
         while let Some((max, reply)) = self.waiting.pop_front() {
             if reply.is_closed() {
@@ -118,7 +118,7 @@ impl Writer {
                 reply
             }
             Change::Defer { tag, due, reply, .. } => {
-                self.index.defer(tag.id, due, place);
+                self.index.defer(tag.id, self.clocks.of_unix(due), place);
                 reply
             }
             Change::SetAside { tag, reply, .. } => {
@@ -140,7 +140,7 @@ impl Writer {
         let record = Record::Return(vec![entry.tag(id)]);
         match u64::try_from(rest.as_millis()).unwrap_or(u64::MAX) {
             0 => self.index.give_back(id),
-            rest => self.index.rest(id, (self.clock)().saturating_add(rest)),
+            rest => self.index.rest(id, self.clocks.now().saturating_add(rest)),
         }
         if self.broken.is_none() && self.owed.is_empty() && self.log.room() >= span(record.octets()) {
             self.log.append(&record);

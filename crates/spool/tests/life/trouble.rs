@@ -8,7 +8,7 @@ use tokio::time::{sleep, timeout};
 
 use super::*;
 
-const SYNCS_FAIL: Faults = Faults { write: 0, sync: 1, read: 0, short_read: 0, name: 0 };
+pub(crate) const SYNCS_FAIL: Faults = Faults { write: 0, sync: 1, read: 0, short_read: 0, name: 0 };
 
 #[test]
 fn a_refused_commit_is_in_doubt_and_never_accepted() {
