@@ -17,7 +17,8 @@ use crate::stored::Stored;
 pub struct Lease<H> {
     /// Its name in the spool, for logs.
     pub id: EntryId,
-    /// The number it was accepted under; `None` when its commit is in doubt.
+    /// The number it was accepted under; `None` when it is in doubt: its commit failed, and only recovery found
+    /// it again.
     pub sequence: Option<u64>,
     /// Its header.
     pub header: H,
@@ -31,14 +32,6 @@ pub struct Lease<H> {
     /// How often the program ended while it was leased; no failure of the entry.
     pub interrupted: u8,
     pub(crate) grant: Grant,
-}
-
-impl<H> Lease<H> {
-    /// Whether its commit failed and only recovery found it again.
-    #[must_use]
-    pub fn in_doubt(&self) -> bool {
-        self.sequence.is_none()
-    }
 }
 
 /// What becomes of a leased entry.
