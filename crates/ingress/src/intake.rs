@@ -76,6 +76,12 @@ impl Intake {
         Self { spool, ids, node, clock, commit_deadline }
     }
 
+    /// The largest message that can be stored at all. Under the size limit of the rules, which may be none.
+    #[must_use]
+    pub fn octets_max(&self) -> u64 {
+        self.spool.body_octets_max()
+    }
+
     /// Begins a message.
     ///
     /// # Errors
@@ -255,7 +261,9 @@ fn too_slow(after: Duration) -> Refusal {
 fn not_written(error: &WriteError) -> Refusal {
     match error {
         WriteError::Full => Refusal::StorageLow,
-        WriteError::Storage(_) | WriteError::TooLarge { .. } => Refusal::StorageFailed,
+        WriteError::Storage(_) => Refusal::StorageFailed,
+        // Whole pieces would have been enough for all that the door lets in: they were small for want of memory.
+        WriteError::TooLarge { .. } => Refusal::MemoryLow,
         WriteError::Closed => Refusal::Draining,
     }
 }

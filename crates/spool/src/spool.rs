@@ -135,6 +135,15 @@ impl<H: Header> Spool<H> {
         self.shared.limits.header_octets - HEADER_VERSION_OCTETS
     }
 
+    /// The most octets of body that an entry may have: as many pieces as one can list, of 128 KiB each, or of an
+    /// eighth of a segment. One that is written while memory is short has smaller pieces, and may be refused
+    /// with [`WriteError::TooLarge`](crate::WriteError::TooLarge) before that.
+    #[must_use]
+    pub fn body_octets_max(&self) -> u64 {
+        let Limits { chunk_octets, extents, .. } = self.shared.limits;
+        chunk_octets as u64 * extents as u64
+    }
+
     /// Takes up to `max` entries (at most 1,024) that are due, oldest first, waiting for the first. Their
     /// attempts are durable before this returns. What a former life of the program left unfinished comes
     /// last and alone. An entry that is damaged is set aside by the spool itself; one that the storage cannot

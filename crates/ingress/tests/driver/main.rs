@@ -234,6 +234,27 @@ async fn a_storage_that_hangs_holds_no_session() {
     }
 }
 
+/// What can never be stored is refused for good; what could be, were there memory, for now.
+#[tokio::test(start_paused = true)]
+async fn what_the_spool_cannot_hold_is_refused() {
+    // 682 pieces of 8 KiB, in segments of 64 KiB.
+    const WHOLE: usize = 5_586_944;
+    for (octets, memory, reply) in
+        [(WHOLE, 1 << 20, "250 2.0.0"), (WHOLE + 1, 1 << 20, "552 5.3.4"), (WHOLE, 4 << 10, "452 4.3.1")]
+    {
+        let house = House::new(&Plan { segment: 64 << 10, memory, ..Plan::default() });
+        assert_eq!(house.advertised().map(std::num::NonZeroU64::get), Some(WHOLE as u64));
+        let (mut client, _) = house.connect().await;
+        client.open().await;
+        client.say(format!("BDAT {octets} LAST\r\n")).await;
+        client.say(vec![b'x'; octets]).await;
+        client.expect(reply).await;
+        client.ask(&format!("MAIL FROM:<ada@example.com> SIZE={}", WHOLE + 1), "552 5.3.4").await;
+        let lengths: Vec<usize> = house.bodies().await.iter().map(Vec::len).collect();
+        assert_eq!(lengths, if reply.starts_with('2') { vec![octets] } else { vec![] });
+    }
+}
+
 #[tokio::test(start_paused = true)]
 async fn a_drain_ends_idle_sessions_and_lets_messages_end() {
     let house = House::new(&Plan::default());
