@@ -198,13 +198,14 @@ const RESERVE_INODES: Key = Key::new("reserve_inodes", "The same for free inodes
 const MEMORY: Key = Key::new(
     "memory",
     "Memory for the bodies of messages that are coming in, over all connections.\n\
-     Senders wait while it is in use.",
+     While it is in use, bodies go to the storage in smaller pieces, and new mail is asked\n\
+     for later (452).",
     Reload::Restart,
 );
 const COMMIT_DEADLINE: Key = Key::new(
     "commit_deadline",
-    "How long the storage may take to make a message durable; then the sender is told to come\n\
-     back (451) and the message is withdrawn.",
+    "How long the storage may take to make a message durable, or to take a piece of a large one;\n\
+     then the sender is told to come back (451) and the message is withdrawn.",
     Reload::Restart,
 );
 

@@ -94,7 +94,13 @@ const CLIENTS: Key = Key::new(
     Reload::Live,
 )
 .at_run_time();
-const SIZE_LIMIT: Key = Key::new("message_size_limit", "The largest message.", Reload::Live).at_run_time();
+const SIZE_LIMIT: Key = Key::new(
+    "message_size_limit",
+    "The largest message. Without a limit it is the largest that the spool can hold: 16 GiB where\n\
+     spool.segment_size is 12 MiB or more.",
+    Reload::Live,
+)
+.at_run_time();
 const BARE_NEWLINE: Key = Key::new(
     "bare_newline",
     "What becomes of a message with a CR or LF that stands alone: keep (as it came, flagged) or\n\

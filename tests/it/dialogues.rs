@@ -31,6 +31,9 @@ fn inside_tls() {
     play_all(Through::Tls, 50);
 }
 
+/// Where no limit is set, a session by itself knows of none, and a sensor of what its spool can hold.
+const UNLIMITED: (&str, &str) = ("250-SIZE 0\n", "250-SIZE 17179869184\n");
+
 /// What a dialogue goes through.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Through {
@@ -46,7 +49,9 @@ fn play_all(through: Through, least: usize) {
         if file.extension().is_none_or(|extension| extension != "smtp") {
             continue;
         }
-        let dialogue = Dialogue::parse(&fs::read_to_string(&file).unwrap()).unwrap();
+        let (alone, spooled) = UNLIMITED;
+        let text = fs::read_to_string(&file).unwrap().replace(alone, spooled);
+        let dialogue = Dialogue::parse(&text).unwrap();
         let Some(toml) = configuration(&dialogue, through) else { continue };
         let stage = stages.entry(toml).or_insert_with_key(|toml| Stage::new(toml));
         stage.play(&dialogue, &file, through);

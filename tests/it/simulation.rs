@@ -130,5 +130,5 @@ fn random_faults(chance: &mut Chance) -> Faults {
         0 => 20 + u32::try_from(chance.below(200)).expect("small"),
         _ => 0,
     };
-    Faults { write: rare(5), sync: rare(5), short_read: rare(3), name: rare(6) }
+    Faults { write: rare(5), sync: rare(5), read: rare(6), short_read: rare(3), name: rare(6) }
 }

@@ -72,7 +72,7 @@ impl Door {
     #[must_use]
     pub fn new(intake: Intake, settings: Settings) -> Self {
         Self {
-            live: ArcSwap::from_pointee(Live::new(settings)),
+            live: ArcSwap::from_pointee(Live::new(settings, intake.octets_max())),
             intake,
             slots: Slots::new(),
             interfaces: Interfaces::default(),

@@ -1,5 +1,8 @@
 //! The one way in: a transaction that becomes a durable message, or never was.
 
+use std::future::poll_fn;
+use std::pin::pin;
+use std::task::Poll;
 use std::time::Duration;
 
 use aws_lc_rs::digest;
@@ -29,6 +32,8 @@ pub struct Transaction {
     /// its segments are small. Not looked at here, it would be found out when the message is whole, again
     /// and again.
     room: usize,
+    /// How long octets may wait for the storage.
+    deadline: Duration,
 }
 
 /// The most that the rest of an envelope takes where it is stored, beside its sender, the parameters of MAIL
@@ -58,7 +63,8 @@ pub enum NotAccepted {
 }
 
 impl Intake {
-    /// An intake into `spool`. A commit that takes longer than `commit_deadline` is withdrawn.
+    /// An intake into `spool`. A commit that takes longer than `commit_deadline` is withdrawn, and a message
+    /// whose octets wait longer for the storage is refused.
     #[must_use]
     pub fn new(
         spool: Spool<Envelope>,
@@ -68,6 +74,12 @@ impl Intake {
         commit_deadline: Duration,
     ) -> Self {
         Self { spool, ids, node, clock, commit_deadline }
+    }
+
+    /// The largest message that can be stored at all. Under the size limit of the rules, which may be none.
+    #[must_use]
+    pub fn octets_max(&self) -> u64 {
+        self.spool.body_octets_max()
     }
 
     /// Begins a message.
@@ -85,7 +97,15 @@ impl Intake {
             + stored_text_octets_max(reverse_path.as_str())
             + stored_parameters_octets_max(&mail_parameters);
         let room = self.spool.header_octets_max().saturating_sub(taken);
-        Ok(Transaction { draft, digest, reverse_path, mail_parameters, recipients: Vec::new(), room })
+        Ok(Transaction {
+            draft,
+            digest,
+            reverse_path,
+            mail_parameters,
+            recipients: Vec::new(),
+            room,
+            deadline: self.commit_deadline,
+        })
     }
 
     /// Ends a transaction: when this returns a message, it is on stable storage.
@@ -181,17 +201,24 @@ impl Transaction {
         self.draft.octets()
     }
 
-    /// Takes more of the message; waits while the storage is behind.
+    /// Takes more of the message; waits while the storage is behind, as long as a commit may take. It never
+    /// waits for memory: a message has some from its beginning, and where more is not to be had it goes to
+    /// the storage in smaller pieces.
     ///
     /// # Errors
-    /// When it cannot be stored; drop the transaction then.
+    /// When it cannot be stored, or not in time; drop the transaction then.
     pub async fn write(&mut self, octets: &[u8]) -> Result<(), Refusal> {
         self.digest.update(octets);
-        self.draft.write(octets).await.map_err(|error| match error {
-            WriteError::Full => Refusal::StorageLow,
-            WriteError::Storage(_) | WriteError::TooLarge { .. } => Refusal::StorageFailed,
-            WriteError::Closed => Refusal::Draining,
-        })
+        let mut written = pin!(self.draft.write(octets));
+        // Most octets stay in memory for now: only those that wait are worth a timer.
+        let written = match poll_fn(|context| Poll::Ready(written.as_mut().poll(context))).await {
+            Poll::Ready(written) => written,
+            Poll::Pending => {
+                let in_time = tokio::time::timeout(self.deadline, written).await;
+                in_time.map_err(|_| too_slow(self.deadline))?
+            }
+        };
+        written.map_err(|error| not_written(&error))
     }
 }
 
@@ -223,6 +250,21 @@ fn no_draft(full: Full) -> Refusal {
         Full::Memory => Refusal::MemoryLow,
         Full::Storage => Refusal::StorageFailed,
         Full::Closed => Refusal::Draining,
+    }
+}
+
+fn too_slow(after: Duration) -> Refusal {
+    tracing::error!(?after, "the storage is too slow: message refused while it came in");
+    Refusal::StorageSlow
+}
+
+fn not_written(error: &WriteError) -> Refusal {
+    match error {
+        WriteError::Full => Refusal::StorageLow,
+        WriteError::Storage(_) => Refusal::StorageFailed,
+        // Whole pieces would have been enough for all that the door lets in: they were small for want of memory.
+        WriteError::TooLarge { .. } => Refusal::MemoryLow,
+        WriteError::Closed => Refusal::Draining,
     }
 }
 

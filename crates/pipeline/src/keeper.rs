@@ -2,6 +2,8 @@
 
 use std::io;
 
+use sensor_spool::BodyError;
+
 use crate::specimen::{ContentError, Specimen};
 
 /// Keeps mail for good.
@@ -30,6 +32,13 @@ pub enum KeepError {
     /// A bug of ours. What the panic said is not repeated: it may quote the message.
     #[error("the program panicked over it; standard error says where")]
     Panicked,
+}
+
+impl KeepError {
+    /// Whether the storage of the spool is to blame, and not the message: read later it may be whole.
+    pub(crate) fn is_of_the_storage(&self) -> bool {
+        matches!(self, Self::Content(ContentError::Spool(BodyError::Io(_))))
+    }
 }
 
 /// The store fails; the operator must act. No message is to blame.

@@ -6,11 +6,14 @@
 //!                      | the message's own fault        | the store's fault
 //!                      v                                v
 //!                  defer, then set aside            leases dropped: due again, after a pause
+//!                      |
+//!                      + the spool cannot be read now: returned after a rest, no failure is counted
 //! ```
 //!
 //! It promises: a message leaves the spool only when a [`Keeper`] has it on stable storage; what fails by
 //! itself, be it by a panic of ours, fails alone, [`FAILURES_MAX`] times, and is then set aside with its
-//! bytes; a store that fails condemns nothing, its mail waits in the spool. It looks at header blocks only.
+//! bytes; a store that fails condemns nothing, nor does a spool that cannot be read for a while: its mail
+//! waits. It looks at header blocks only.
 
 mod keeper;
 mod specimen;

@@ -19,7 +19,11 @@ pub const FAILURES_MAX: u8 = 3;
 const RETRY: Duration = Duration::from_secs(1);
 const RETRY_FACTOR: u32 = 8;
 
-/// How long all mail waits when the store fails: doubled from the one to the other.
+/// How long a message rests that the spool cannot give now.
+const UNREADABLE_REST: Duration = Duration::from_secs(10);
+
+/// How long all mail waits when the store fails, or none can be had from the spool: doubled from the one to
+/// the other.
 const STORE_PAUSE_MIN: Duration = Duration::from_millis(500);
 const STORE_PAUSE_MAX: Duration = Duration::from_secs(30);
 
@@ -102,19 +106,23 @@ impl Pipeline {
             };
             match self.keep(leases).await {
                 Ok(outcomes) => {
-                    pause = STORE_PAUSE_MIN;
+                    let nothing_was_read = outcomes.iter().all(|(_, outcome)| is_return(outcome));
                     if self.spool.conclude(outcomes).await.is_err() {
                         return;
+                    }
+                    if !nothing_was_read {
+                        pause = STORE_PAUSE_MIN;
+                        continue;
                     }
                 }
                 Err(error) => {
                     tracing::error!(%error, pause = ?pause, "mail cannot be kept; it waits in the spool");
-                    tokio::select! {
-                        biased;
-                        () = stop.cancelled() => return,
-                        () = tokio::time::sleep(pause) => pause = (pause * 2).min(STORE_PAUSE_MAX),
-                    }
                 }
+            }
+            tokio::select! {
+                biased;
+                () = stop.cancelled() => return,
+                () = tokio::time::sleep(pause) => pause = (pause * 2).min(STORE_PAUSE_MAX),
             }
         }
     }
@@ -181,6 +189,10 @@ impl Pipeline {
     }
 
     fn failure(&self, lease: Lease<Envelope>, error: &KeepError) -> (Lease<Envelope>, Outcome) {
+        if error.is_of_the_storage() {
+            tracing::error!(id = %lease.header.id, %error, "the spool cannot be read; trying again");
+            return (lease, Outcome::Return { rest: UNREADABLE_REST });
+        }
         let reason = error.to_string();
         let failures = lease.failures.saturating_add(1);
         if failures >= FAILURES_MAX {
@@ -191,6 +203,13 @@ impl Pipeline {
         tracing::warn!(id = %lease.header.id, %reason, failures, ?wait, "message cannot be kept, trying again");
         let wait = u64::try_from(wait.as_millis()).expect("a few seconds");
         (lease, Outcome::Defer { due: (self.clock)() + wait, reason })
+    }
+}
+
+fn is_return(outcome: &Outcome) -> bool {
+    match outcome {
+        Outcome::Return { .. } => true,
+        Outcome::Settle | Outcome::Defer { .. } | Outcome::SetAside { .. } => false,
     }
 }
 

@@ -31,7 +31,8 @@ pub enum WriteError {
     /// The storage failed under a part of this draft.
     #[error("the storage failed: {0}")]
     Storage(String),
-    /// The body has more pieces than an entry can list.
+    /// The body has more pieces than an entry can list. One of up to
+    /// [`Spool::body_octets_max`](crate::Spool::body_octets_max) has them only where memory was short.
     #[error("the body has more pieces than the {pieces_max} an entry can list")]
     TooLarge {
         /// The largest number of pieces of a body.

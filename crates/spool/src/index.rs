@@ -6,7 +6,8 @@
 //!
 //! ```text
 //!   Fresh (id >= cursor) --take--> Open --remove----> gone
-//!   Deferred (due, id)   --take-->   |  \-give back-> Deferred, due at once; or, once interrupted, Suspect
+//!   Deferred (due, id)   --take-->   |  \-give back-> Deferred, due at once or after a rest;
+//!                                    |                or, once interrupted, Suspect
 //!   Suspect, alone       --take-->   +--set aside---> Aside
 //! ```
 
@@ -29,6 +30,7 @@ const UNIT: u64 = 8;
 pub(crate) struct Entry {
     /// Its Commit frame.
     pub(crate) place: Place,
+    /// As the log tells it, until [`Index::retime`].
     due: u64,
     /// Its id minus its sequence: commits that failed used up an id and no sequence.
     behind: u32,
@@ -213,6 +215,16 @@ impl Index {
         });
     }
 
+    /// As [`Index::give_back`], but due at `due`: also an entry that was interrupted, which for this once is no
+    /// suspect. That it cannot be had is no sign that it ended the program.
+    pub(crate) fn rest(&mut self, id: u64, due: u64) {
+        self.change(id, |entry| {
+            if entry.phase == Phase::Open {
+                (entry.phase, entry.due) = (Phase::Deferred, due);
+            }
+        });
+    }
+
     /// The lease failed; the frame at `reason` says why.
     pub(crate) fn defer(&mut self, id: u64, due: u64, reason: Place) {
         self.change(id, |entry| {
@@ -252,6 +264,17 @@ impl Index {
     /// Entries from here on came in this life of the program: suspects wait for those before.
     pub(crate) fn begin_life(&mut self, next_id: u64) {
         self.horizon = next_id;
+    }
+
+    /// Tells the time of each deferred entry by another clock. What is due at once stays so.
+    pub(crate) fn retime(&mut self, told: impl Fn(u64) -> u64) {
+        for (due, id) in std::mem::take(&mut self.queue) {
+            let due = if due == 0 { 0 } else { told(due) };
+            if let Some(entry) = self.entries.get_mut(&id) {
+                entry.due = due;
+                self.queue.insert((due, id));
+            }
+        }
     }
 
     /// Leases up to `max` entries that are due at `now`, oldest first. A suspect comes alone, when all that

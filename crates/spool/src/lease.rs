@@ -1,7 +1,9 @@
 //! An entry on its way out.
 
 use std::fmt;
+use std::io;
 use std::sync::Arc;
+use std::time::Duration;
 
 use crate::body::Body;
 use crate::error::BodyError;
@@ -15,7 +17,8 @@ use crate::stored::Stored;
 pub struct Lease<H> {
     /// Its name in the spool, for logs.
     pub id: EntryId,
-    /// The number it was accepted under; `None` when its commit is in doubt.
+    /// The number it was accepted under; `None` when it is in doubt: its commit failed, and only recovery found
+    /// it again.
     pub sequence: Option<u64>,
     /// Its header.
     pub header: H,
@@ -23,19 +26,12 @@ pub struct Lease<H> {
     pub body: Body,
     /// How often it was leased, this time included. The three counts stop at 255.
     pub attempts: u8,
-    /// How often a try before this one failed and it was deferred.
+    /// How often a try before this one failed, and it was deferred. What could not be read, or worked on for
+    /// another reason that is not its own, has not failed.
     pub failures: u8,
     /// How often the program ended while it was leased; no failure of the entry.
     pub interrupted: u8,
     pub(crate) grant: Grant,
-}
-
-impl<H> Lease<H> {
-    /// Whether its commit failed and only recovery found it again.
-    #[must_use]
-    pub fn in_doubt(&self) -> bool {
-        self.sequence.is_none()
-    }
 }
 
 /// What becomes of a leased entry.
@@ -45,10 +41,17 @@ pub enum Outcome {
     Settle,
     /// It failed; it is due again at `due` (Unix milliseconds).
     Defer {
-        /// When it is due again.
+        /// When it is due again: [`DEFER_MAX`](crate::DEFER_MAX) from now at the latest. A clock that is set
+        /// meanwhile changes nothing.
         due: u64,
         /// Why, for whoever looks into the spool.
         reason: String,
+    },
+    /// It could not be worked on, for no fault of its own: it is leased again after a rest, and no failure is
+    /// counted. The end of the program ends the rest.
+    Return {
+        /// How long it rests; zero is as good as dropping the lease.
+        rest: Duration,
     },
     /// It stays in the spool with its octets and is never leased again.
     SetAside {
@@ -77,7 +80,7 @@ pub(crate) struct Grant {
 /// Why a grant did not become a lease.
 pub(crate) enum Unreadable {
     /// The storage cannot be read now.
-    Io(String),
+    Io(io::Error),
     /// The entry cannot be read, now or later.
     Damaged(String),
 }
@@ -93,7 +96,7 @@ impl Grant {
 
     fn read_parts<H: Header>(&self) -> Result<(H, Body), Unreadable> {
         let stored = Stored::read(&self.segments, self.offset, self.octets).map_err(|error| match error {
-            BodyError::Io(error) => Unreadable::Io(error.to_string()),
+            BodyError::Io(error) => Unreadable::Io(error),
             BodyError::Damaged { .. } => Unreadable::Damaged(error.to_string()),
         })?;
         let header = stored.header().map_err(Unreadable::Damaged)?;

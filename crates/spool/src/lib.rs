@@ -53,7 +53,7 @@ pub use error::{BodyError, Closed, CommitError, Full, OpenError, WriteError};
 #[cfg(feature = "simulation")]
 pub use fuzz::check_recovery;
 pub use lease::{Lease, Outcome};
-pub use options::{Clock, Options, Pace, Runner};
+pub use options::{Clock, DEFER_MAX, Options, Pace, Runner};
 pub use read_only::{ReadOnly, Standing, Summary, Unlisted};
 pub use spool::{EntryId, Header, Position, Spool};
 pub use status::{Recovery, Status};

@@ -19,8 +19,8 @@ pub(crate) struct Limits {
     pub(crate) chunk_octets: usize,
     /// Octets of a stored header: at most 1 MiB.
     pub(crate) header_octets: usize,
-    /// Pieces of a body: at most 131,072, which is 16 GiB of full pieces and 1.5 MiB of memory while the
-    /// draft is open.
+    /// Pieces of a body: at most 131,072, which is 16 GiB of full pieces, 512 MiB of the smallest, and 1.5 MiB
+    /// of memory while the draft is open.
     pub(crate) extents: usize,
 }
 

@@ -7,6 +7,10 @@ use std::time::Duration;
 /// Tells the time: milliseconds since the Unix epoch.
 pub type Clock = Arc<dyn Fn() -> u64 + Send + Sync>;
 
+/// The longest that a deferred entry waits, whatever the log says: the clock may have been years ahead when
+/// that was written.
+pub const DEFER_MAX: Duration = Duration::from_secs(3_600);
+
 /// How long the simulated writer waits, by tokio's clock: asked before each group and again within it.
 pub type Pace = Arc<dyn Fn() -> Duration + Send + Sync>;
 
@@ -44,7 +48,7 @@ pub struct Options {
     pub reserve_inodes: u64,
     /// Octets of body that all open drafts may hold in memory together. Default 64 MiB.
     pub memory_octets: usize,
-    /// The time.
+    /// The time of day, for what the log says is due later. Waits are measured by the runtime's clock.
     pub clock: Clock,
     /// Mixed into every check so that a body cannot carry octets that pass for a frame. Drawn at random
     /// by default; a simulation sets it.

@@ -170,9 +170,11 @@ impl<H: Header> ReadOnly<H> {
         let standing = match history.phase {
             Phase::Fresh => Standing::Waiting,
             Phase::Open | Phase::Suspect => Standing::Leased,
-            // Due at 0: its lease was dropped, it did not fail.
-            Phase::Deferred if history.due == 0 => Standing::Waiting,
-            Phase::Deferred => Standing::Deferred { due: history.due, reason: reason() },
+            Phase::Deferred => match reason() {
+                // Its lease was given back, it did not fail.
+                reason if history.due == 0 || reason.is_empty() => Standing::Waiting,
+                reason => Standing::Deferred { due: history.due, reason },
+            },
             Phase::Aside => Standing::SetAside { reason: reason() },
         };
         Ok(Summary {

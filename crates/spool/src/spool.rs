@@ -4,6 +4,7 @@ use std::fmt;
 use std::marker::PhantomData;
 use std::sync::Arc;
 use std::sync::atomic::AtomicU64;
+use std::time::Duration;
 
 use serde::Serialize;
 use serde::de::DeserializeOwned;
@@ -17,14 +18,14 @@ use crate::herald::Herald;
 use crate::lease::{Grant, Lease, Outcome, Unreadable};
 use crate::limits::{Limits, PAGE_OCTETS};
 use crate::mailbox::{Command, Mailbox};
-use crate::options::{Clock, Options, Runner};
+use crate::options::{Options, Runner};
 use crate::status::{Board, Recovery, Status};
 use crate::stored::HEADER_VERSION_OCTETS;
 use crate::workshop::Workshop;
 use crate::writer::{self, Writer};
 
 /// How long an entry that the storage cannot read rests before it is tried again.
-const UNREADABLE_REST_MILLIS: u64 = 10_000;
+const UNREADABLE_REST: Duration = Duration::from_secs(10);
 
 /// What an entry's header must be: it is stored as JSON behind a version octet.
 pub trait Header: Serialize + DeserializeOwned + Send + 'static {}
@@ -65,7 +66,6 @@ pub(crate) struct Shared {
     pub(crate) memory: Arc<Semaphore>,
     pub(crate) limits: Limits,
     pub(crate) next_draft: AtomicU64,
-    clock: Clock,
     /// Whether reads wait on threads that may: not in a simulation.
     reads_block: bool,
 }
@@ -108,7 +108,6 @@ impl<H: Header> Spool<H> {
             memory: Arc::new(Semaphore::new(options.memory_octets / PAGE_OCTETS)),
             limits: writer.limits(),
             next_draft: AtomicU64::new(0),
-            clock: Arc::clone(&options.clock),
             reads_block: matches!(runner, Runner::Thread),
             mailbox: Arc::clone(&mailbox),
             board,
@@ -136,9 +135,19 @@ impl<H: Header> Spool<H> {
         self.shared.limits.header_octets - HEADER_VERSION_OCTETS
     }
 
+    /// The most octets of body that an entry may have: as many pieces as one can list, of 128 KiB each, or of an
+    /// eighth of a segment. One that is written while memory is short has smaller pieces, and may be refused
+    /// with [`WriteError::TooLarge`](crate::WriteError::TooLarge) before that.
+    #[must_use]
+    pub fn body_octets_max(&self) -> u64 {
+        let Limits { chunk_octets, extents, .. } = self.shared.limits;
+        chunk_octets as u64 * extents as u64
+    }
+
     /// Takes up to `max` entries (at most 1,024) that are due, oldest first, waiting for the first. Their
     /// attempts are durable before this returns. What a former life of the program left unfinished comes
-    /// last and alone. An entry that cannot be read is set aside by the spool itself.
+    /// last and alone. An entry that is damaged is set aside by the spool itself; one that the storage cannot
+    /// read now rests for some seconds, and that is no failure of it.
     ///
     /// # Cancel safety
     /// Dropped, nothing stays leased; an attempt may have been counted.
@@ -225,12 +234,10 @@ impl<H: Header> Spool<H> {
     }
 
     async fn read(&self, grants: Vec<Grant>) -> (Vec<Lease<H>>, Vec<(Grant, Outcome)>) {
-        let clock = Arc::clone(&self.shared.clock);
-        let read = move || read_all(grants, &clock);
         if !self.shared.reads_block {
-            return read();
+            return read_all(grants);
         }
-        tokio::task::spawn_blocking(read).await.unwrap_or_default()
+        tokio::task::spawn_blocking(move || read_all(grants)).await.unwrap_or_default()
     }
 
     async fn end(&self, grants: Vec<(Grant, Outcome)>) -> Result<(), Closed> {
@@ -242,7 +249,7 @@ impl<H: Header> Spool<H> {
 }
 
 /// Reads what was granted; what cannot be read is told apart, with what becomes of it.
-fn read_all<H: Header>(grants: Vec<Grant>, clock: &Clock) -> (Vec<Lease<H>>, Vec<(Grant, Outcome)>) {
+fn read_all<H: Header>(grants: Vec<Grant>) -> (Vec<Lease<H>>, Vec<(Grant, Outcome)>) {
     let mut leases = Vec::with_capacity(grants.len());
     let mut unreadable = Vec::new();
     for grant in grants {
@@ -250,12 +257,15 @@ fn read_all<H: Header>(grants: Vec<Grant>, clock: &Clock) -> (Vec<Lease<H>>, Vec
             Ok(lease) => leases.push(lease),
             Err((grant, why)) => {
                 let outcome = match why {
-                    Unreadable::Io(reason) => {
-                        Outcome::Defer { due: clock().saturating_add(UNREADABLE_REST_MILLIS), reason }
+                    Unreadable::Io(error) => {
+                        tracing::error!(id = grant.id, %error, "the spool cannot be read; trying again");
+                        Outcome::Return { rest: UNREADABLE_REST }
                     }
-                    Unreadable::Damaged(reason) => Outcome::SetAside { reason },
+                    Unreadable::Damaged(reason) => {
+                        tracing::error!(id = grant.id, %reason, "an entry is damaged and set aside");
+                        Outcome::SetAside { reason }
+                    }
                 };
-                tracing::error!(id = grant.id, ?outcome, "an entry cannot be read");
                 unreadable.push((grant, outcome));
             }
         }

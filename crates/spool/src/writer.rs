@@ -29,18 +29,20 @@ use crate::lease::Grant;
 use crate::limits::Limits;
 use crate::log::Log;
 use crate::mailbox::{Command, DraftId, Mailbox, Piece};
-use crate::options::{Clock, Pace};
+use crate::options::Pace;
 use crate::record::{Extent, Tag};
 use crate::segment::{Counters, Fate};
 use crate::status::Board;
 use crate::ticket::Ticket;
 
+mod clocks;
 mod entries;
 mod group;
 mod housekeeping;
 mod leases;
 mod open;
 
+use clocks::Clocks;
 use housekeeping::Housekeeper;
 pub(crate) use open::open;
 
@@ -72,7 +74,7 @@ pub(crate) struct Writer {
     herald: Herald,
     mailbox: Arc<Mailbox>,
     board: Arc<Board>,
-    clock: Clock,
+    clocks: Clocks,
     groups: u64,
     is_closing: bool,
     closing: Vec<oneshot::Sender<()>>,
@@ -119,6 +121,7 @@ struct Broken {
     /// Commits to be refused when the new segment is durable.
     casualties: Vec<Ticket>,
     error: String,
+    /// By the clock that only goes forward, as all times of the writer and of its index.
     retry_at: u64,
     retry_millis: u64,
 }
@@ -236,7 +239,7 @@ impl Writer {
                 self.waiting.push_back((max, reply));
             }
             Command::Conclude { outcomes, reply } => self.conclude(outcomes, reply),
-            Command::Return(id) => self.give_back(id),
+            Command::Return(id) => self.give_back(id, Duration::ZERO),
             Command::ShutDown(reply) => {
                 self.is_closing = true;
                 self.closing.extend(reply);
@@ -270,7 +273,7 @@ impl Writer {
 
     /// How long the writer may sleep: not at all while there is work, for ever while there is none.
     fn next_wake(&mut self) -> Option<Duration> {
-        let now = (self.clock)();
+        let now = self.clocks.now();
         let retry = self.broken.as_ref().map(|broken| broken.retry_at);
         let can_lease = !self.waiting.is_empty() && self.index.is_due(now);
         if self.broken.is_none() && (can_lease || !self.owed.is_empty() || self.has_housework(now)) {
@@ -286,7 +289,7 @@ impl Writer {
         };
         let space = self.board.refuses().then(|| now.saturating_add(SPACE_RETRY_MILLIS));
         let wake = [retry, due, space, self.housekeeper.retry_at(now)].into_iter().flatten().min()?;
-        // A clock that stands still must not make this a busy loop.
+        // Less than a tick of the clock must not make this a busy loop.
         Some(Duration::from_millis(wake.saturating_sub(now).max(1)))
     }
 }

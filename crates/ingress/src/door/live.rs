@@ -92,6 +92,8 @@ pub struct Live {
     slots: SlotLimits,
     addresses: AddressLog,
     sessions: Sessions,
+    /// The largest message that can be stored, whatever the rules say.
+    storable: u64,
 }
 
 /// What sessions are told, made once and not for each of them.
@@ -133,17 +135,19 @@ impl Sessions {
 }
 
 impl Live {
-    pub(super) fn new(settings: Settings) -> Self {
+    /// Where messages of up to `storable` octets can be stored.
+    pub(super) fn new(settings: Settings, storable: u64) -> Self {
         let closed = (!settings.rules.enabled).then_some(Closed::Disabled);
-        let (grace, size_max) = (settings.grace, settings.rules.size.octets().and_then(NonZeroU64::new));
+        let grace = settings.grace;
+        let size_max = largest([settings.rules.size.octets()], storable);
         let (terms, rest) = settings.split(size_max);
-        rest.live(closed, Succession::new(terms, grace))
+        rest.live(closed, Succession::new(terms, grace), storable)
     }
 
     pub(super) fn followed_by(&self, settings: Settings, now: Instant) -> Self {
         let grace = settings.grace;
         let (terms, rest) = settings.split(None);
-        rest.live(self.closed, self.terms.followed_by(terms, grace, now)).advertised(now)
+        rest.live(self.closed, self.terms.followed_by(terms, grace, now), self.storable).advertised(now)
     }
 
     pub(super) fn preceded_by(&self, former: &[(Terms, Duration)], now: Instant) -> Self {
@@ -173,10 +177,9 @@ impl Live {
     /// Advertises the largest size that is not refused for good: a client that heeds SIZE refuses a larger
     /// message by itself, and for good (RFC 1870 section 6.1).
     fn advertised(self, now: Instant) -> Self {
-        let size = |terms: &Terms| terms.rules.size.octets().unwrap_or(u64::MAX);
-        let sizes = self.terms.former(now).chain([&**self.terms.current()]).map(size);
-        let largest = sizes.max().filter(|octets| *octets < u64::MAX);
-        Self { sessions: self.sessions.advertising(largest.and_then(NonZeroU64::new)), ..self }
+        let terms = self.terms.former(now).chain([&**self.terms.current()]);
+        let size_max = largest(terms.map(|terms| terms.rules.size.octets()), self.storable);
+        Self { sessions: self.sessions.advertising(size_max), ..self }
     }
 
     /// Whether mail is taken: the sensor is not off, and does not go down.
@@ -229,7 +232,10 @@ impl Live {
 
     /// Whether a message of the declared size may begin.
     pub(super) fn at_mail(&self, declared: Option<u64>, now: Instant) -> Decision {
-        self.open_to(|| self.decide(now, |terms| terms.rules.at_mail(declared)))
+        self.open_to(|| {
+            let decision = self.decide(now, |terms| terms.rules.at_mail(declared));
+            self.if_storable(declared.unwrap_or(0), decision)
+        })
     }
 
     /// Whether the recipient is covered.
@@ -239,7 +245,17 @@ impl Live {
 
     /// Whether a message may have so many octets.
     pub(super) fn at_body(&self, octets: u64, now: Instant) -> Decision {
-        self.decide(now, |terms| terms.rules.at_body(octets))
+        self.if_storable(octets, self.decide(now, |terms| terms.rules.at_body(octets)))
+    }
+
+    /// What the rules let in, now or later, and cannot be stored now or later, is refused for good.
+    fn if_storable(&self, octets: u64, decision: Decision) -> Decision {
+        match decision.admission {
+            Admission::Admit | Admission::TryLater(_) if octets > self.storable => {
+                Decision::refuse(Refusal::MessageSize { limit: self.storable })
+            }
+            Admission::Admit | Admission::TryLater(_) | Admission::Refuse(_) => decision,
+        }
     }
 
     pub(super) fn at_bare_newline(&self, now: Instant) -> Decision {
@@ -262,6 +278,12 @@ impl Live {
     }
 }
 
+/// The largest of these limits, where `None` is unlimited, that can be stored too.
+fn largest(limits: impl IntoIterator<Item = Option<u64>>, storable: u64) -> Option<NonZeroU64> {
+    let octets = limits.into_iter().map(|limit| limit.unwrap_or(u64::MAX)).max();
+    NonZeroU64::new(octets.unwrap_or(u64::MAX).min(storable))
+}
+
 /// Settings without their terms.
 struct Rest {
     slots: SlotLimits,
@@ -270,9 +292,9 @@ struct Rest {
 }
 
 impl Rest {
-    fn live(self, closed: Option<Closed>, terms: Succession<Terms>) -> Live {
+    fn live(self, closed: Option<Closed>, terms: Succession<Terms>, storable: u64) -> Live {
         let Self { slots, addresses, sessions } = self;
-        Live { closed, terms, slots, addresses, sessions }
+        Live { closed, terms, slots, addresses, sessions, storable }
     }
 }
 

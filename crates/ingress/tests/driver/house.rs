@@ -34,6 +34,8 @@ pub(crate) struct Plan {
     pub(crate) bare_newline: BareNewline,
     /// Octets of a segment of the spool.
     pub(crate) segment: u32,
+    /// Octets of memory for bodies.
+    pub(crate) memory: usize,
     pub(crate) starttls: StartTls,
     /// Where clients come from, before anybody speaks for another.
     pub(crate) from: &'static str,
@@ -53,6 +55,7 @@ impl Default for Plan {
             reserve: 0,
             bare_newline,
             segment: 256 << 10,
+            memory: 64 << 20,
             starttls: StartTls::Offered,
             from: "10.0.0.1:4000",
             proxies: &[],
@@ -93,6 +96,7 @@ impl House {
     pub(crate) fn new(plan: &Plan) -> Self {
         let options = Options {
             segment_octets: plan.segment,
+            memory_octets: plan.memory,
             reserve_octets: plan.reserve,
             reserve_inodes: 0,
             salt: 7,

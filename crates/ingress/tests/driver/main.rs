@@ -239,6 +239,52 @@ async fn what_the_storage_cannot_do_now_is_asked_for_later() {
     }
 }
 
+/// A sender whose body the storage does not take hears so, and holds its slot no longer than it wants.
+#[tokio::test(start_paused = true)]
+async fn a_storage_that_hangs_holds_no_session() {
+    for (case, verb, end) in [("DATA", "DATA\r\n", "\r\n.\r\n"), ("BDAT", "BDAT 500000 LAST\r\n", "")] {
+        println!("{case}");
+        let hangs = Plan { pace: Duration::from_secs(365 * 24 * 3600), ..Plan::default() };
+        let house = House::new(&hangs);
+        let (mut client, served) = house.connect().await;
+        client.open().await;
+        let start = Instant::now();
+        client.say(verb).await;
+        if case == "DATA" {
+            client.expect("354 ").await;
+        }
+        client.say("x".repeat(500_000) + end).await;
+        client.expect("451 4.4.5").await;
+        assert_eq!(start.elapsed().as_secs(), 60, "{case}");
+        client.ask("QUIT", "221 ").await;
+        served.await.unwrap();
+        assert_eq!(house.door.slots.open(), 0, "{case}");
+        let slow = house.door.refusals().into_iter().find(|count| count.rule == "spool.commit_deadline");
+        assert_eq!(slow.map(|count| count.refused), Some(1), "{case}");
+    }
+}
+
+/// What can never be stored is refused for good; what could be, were there memory, for now.
+#[tokio::test(start_paused = true)]
+async fn what_the_spool_cannot_hold_is_refused() {
+    // 682 pieces of 8 KiB, in segments of 64 KiB.
+    const WHOLE: usize = 5_586_944;
+    for (octets, memory, reply) in
+        [(WHOLE, 1 << 20, "250 2.0.0"), (WHOLE + 1, 1 << 20, "552 5.3.4"), (WHOLE, 4 << 10, "452 4.3.1")]
+    {
+        let house = House::new(&Plan { segment: 64 << 10, memory, ..Plan::default() });
+        assert_eq!(house.advertised().map(std::num::NonZeroU64::get), Some(WHOLE as u64));
+        let (mut client, _) = house.connect().await;
+        client.open().await;
+        client.say(format!("BDAT {octets} LAST\r\n")).await;
+        client.say(vec![b'x'; octets]).await;
+        client.expect(reply).await;
+        client.ask(&format!("MAIL FROM:<ada@example.com> SIZE={}", WHOLE + 1), "552 5.3.4").await;
+        let lengths: Vec<usize> = house.bodies().await.iter().map(Vec::len).collect();
+        assert_eq!(lengths, if reply.starts_with('2') { vec![octets] } else { vec![] });
+    }
+}
+
 #[tokio::test(start_paused = true)]
 async fn a_drain_ends_idle_sessions_and_lets_messages_end() {
     let house = House::new(&Plan::default());

@@ -6,7 +6,7 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use aws_lc_rs::digest;
 use sensor_mail::fixture::envelope;
 use sensor_mail::{MailId, MailIds, NodeId, Sha256};
-use sensor_spool::disk::SimDisk;
+use sensor_spool::disk::{Faults, SimDisk};
 use sensor_spool::{Clock, ReadOnly, Runner, Standing, Summary};
 
 use super::*;
@@ -196,6 +196,28 @@ async fn a_store_that_fails_condemns_nothing() {
     assert_eq!(ground.standing(id), None);
     ground.stop.cancel();
     running.await.unwrap();
+}
+
+/// Blamed on the messages, an outage of ten seconds would set all mail aside that was tried in it.
+#[tokio::test(start_paused = true)]
+async fn a_spool_that_cannot_be_read_for_a_while_condemns_nothing() {
+    let large: Vec<u8> = (0..100_000_u32).flat_map(u32::to_le_bytes).collect();
+    // Where every third read fails, leases are had and bodies are not.
+    for read in [1, 3] {
+        let ground = Ground::new();
+        let ids = [ground.accept(b"small").await, ground.accept(&large).await];
+        ground.disk.set_faults(Faults { read, ..Faults::default() });
+        let running = ground.start(false);
+        tokio::time::sleep(Duration::from_secs(100)).await;
+        ground.disk.set_faults(Faults::default());
+        let (entry, _) = ground.entry(ids[1]).unwrap();
+        assert!(entry.attempts > 3, "{entry:?}");
+        assert_eq!((entry.failures, ground.spool.status().set_aside), (0, 0), "{entry:?}");
+        ground.quiet().await;
+        assert!(ground.keeper.kept() == [b"small".to_vec(), large.clone()]);
+        ground.stop.cancel();
+        running.await.unwrap();
+    }
 }
 
 #[tokio::test(start_paused = true)]

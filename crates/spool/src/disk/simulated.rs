@@ -30,6 +30,8 @@ pub struct Faults {
     pub write: u32,
     /// A sync of a file, a directory or everything that fails.
     pub sync: u32,
+    /// A read that fails.
+    pub read: u32,
     /// A read that gives fewer octets than asked for.
     pub short_read: u32,
     /// A create, rename or remove that fails and changes nothing.
@@ -343,6 +345,8 @@ impl File for SimFile {
     fn read_at(&self, buffer: &mut [u8], offset: u64) -> io::Result<usize> {
         let mut state = self.state()?;
         state.counts.reads += 1;
+        let one_in = state.faults.read;
+        state.fails(one_in)?;
         let mut wanted = buffer.len();
         let one_in = state.faults.short_read;
         if wanted > 1 && state.chance.one_in(one_in) {

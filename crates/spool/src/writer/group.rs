@@ -166,7 +166,7 @@ impl Writer {
 
     /// Goes on in a new segment, and only then answers the commits of the failed group.
     pub(super) fn mend(&mut self) {
-        let now = (self.clock)();
+        let now = self.clocks.now();
         let Some(mut broken) = self.broken.take_if(|broken| broken.retry_at <= now) else { return };
         let opening = Opening { fate: broken.fate, oldest: self.oldest, counters: self.counters };
         if let Err(error) = self.log.roll(opening) {

@@ -86,7 +86,7 @@ impl Housekeeper {
 
 impl Writer {
     pub(super) fn keep_house(&mut self) {
-        let now = (self.clock)();
+        let now = self.clocks.now();
         if self.broken.is_some() || !self.owed.is_empty() {
             return;
         }
@@ -304,7 +304,7 @@ impl Writer {
     fn write_copy(&mut self, moving: Moving) -> io::Result<()> {
         let Some(&entry) = self.index.find(moving.id) else { return Ok(()) };
         let Some(commit) = Commit::parse(&moving.payload) else { return Ok(()) };
-        let mut history = entry.history();
+        let mut history = self.clocks.for_log(entry.history());
         let damaged = moving.damaged && history.phase != Phase::Aside;
         let mut reason = self.reason(moving.id, entry.place, commit.reason)?;
         if damaged {
@@ -336,7 +336,7 @@ impl Writer {
 
     /// Looks at the free space now and then, and says whether drafts may begin.
     pub(super) fn look_at_space(&mut self) {
-        let now = (self.clock)();
+        let now = self.clocks.now();
         let keeper = &mut self.housekeeper;
         let (looked_at, groups) = keeper.space_looked_at;
         let is_old = now >= looked_at.saturating_add(SPACE_RETRY_MILLIS)

@@ -10,11 +10,12 @@ use super::group::Answer;
 use super::{Change, Purpose, Writer};
 
 use std::sync::Arc;
+use std::time::Duration;
 
 impl Writer {
     /// Gives what is due to those who wait, first come, first served.
     pub(super) fn serve_leases(&mut self) {
-        let now = (self.clock)();
+        let now = self.clocks.now();
         self.leases_are_refused = false;
         while let Some((max, reply)) = self.waiting.pop_front() {
             if reply.is_closed() {
@@ -76,7 +77,7 @@ impl Writer {
         }
     }
 
-    fn changes(&self, outcomes: Vec<(u64, Outcome)>) -> Vec<Change> {
+    fn changes(&mut self, outcomes: Vec<(u64, Outcome)>) -> Vec<Change> {
         let mut changes = Vec::new();
         let mut settled = Vec::new();
         for (id, outcome) in outcomes {
@@ -90,6 +91,7 @@ impl Writer {
                     let reason = cut_reason(&reason).to_owned();
                     changes.push(Change::Defer { tag, due, reason, reply: None });
                 }
+                Outcome::Return { rest } => self.give_back(id, rest),
                 Outcome::SetAside { reason } => {
                     let reason = cut_reason(&reason).to_owned();
                     changes.push(Change::SetAside { tag, reason, reply: None });
@@ -116,7 +118,7 @@ impl Writer {
                 reply
             }
             Change::Defer { tag, due, reply, .. } => {
-                self.index.defer(tag.id, due, place);
+                self.index.defer(tag.id, self.clocks.of_unix(due), place);
                 reply
             }
             Change::SetAside { tag, reply, .. } => {
@@ -131,12 +133,15 @@ impl Writer {
         answers.extend(reply.map(Answer::Done));
     }
 
-    /// A lease was dropped. The record waits for the next group: without it the entry only counts as
-    /// interrupted after a crash.
-    pub(super) fn give_back(&mut self, id: u64) {
+    /// A lease was dropped, or its entry could not be worked on. The record waits for the next group: without
+    /// it the entry only counts as interrupted after a crash.
+    pub(super) fn give_back(&mut self, id: u64, rest: Duration) {
         let Some(entry) = self.index.find(id).filter(|entry| entry.phase == Phase::Open) else { return };
         let record = Record::Return(vec![entry.tag(id)]);
-        self.index.give_back(id);
+        match u64::try_from(rest.as_millis()).unwrap_or(u64::MAX) {
+            0 => self.index.give_back(id),
+            rest => self.index.rest(id, self.clocks.now().saturating_add(rest)),
+        }
         if self.broken.is_none() && self.owed.is_empty() && self.log.room() >= span(record.octets()) {
             self.log.append(&record);
         }

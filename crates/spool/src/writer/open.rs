@@ -18,6 +18,7 @@ use crate::segment::{self, Fate};
 use crate::status::{Board, Recovery};
 use crate::workshop::Workshop;
 
+use super::clocks::Clocks;
 use super::housekeeping::Housekeeper;
 use super::{Change, HangUp, Writer};
 
@@ -48,6 +49,8 @@ pub(crate) fn open(
         replayed.report.interrupted += 1;
     }
     replayed.index.begin_life(replayed.counters.next_id);
+    let clocks = Clocks::new(Arc::clone(&options.clock));
+    replayed.index.retime(|due| clocks.of_unix(due));
     replayed.report.damaged_entries = replayed.damaged.len() as u64;
     report(&replayed.report);
     let oldest = replayed.links.first().map_or(0, |link| link.header.key.generation);
@@ -86,7 +89,7 @@ pub(crate) fn open(
         herald,
         mailbox: Arc::clone(&mailbox),
         board: Arc::clone(&board),
-        clock: Arc::clone(&options.clock),
+        clocks,
         groups: 0,
         is_closing: false,
         closing: Vec::new(),

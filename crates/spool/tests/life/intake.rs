@@ -149,6 +149,26 @@ fn what_is_given_up_while_it_is_written_is_withdrawn() {
     });
 }
 
+/// docs/spool-format.md, "Withdrawn, and where that ends".
+#[test]
+fn a_withdrawal_that_a_crash_forgets_leaves_an_accepted_entry() {
+    let disk = SimDisk::new(12);
+    life_with(&disk, &options(), Duration::from_secs(1), async |spool, _| {
+        commit_all(&spool, &["first"]).await;
+        let mut pending = spool.draft().unwrap().commit(&"slow".to_owned());
+        assert!(timeout(Duration::from_millis(1_500), &mut pending).await.is_err());
+        assert_eq!(pending.withdraw("too slow"), Withdrawal::Withdrawn);
+        // Its group is durable after two seconds, and the record after three.
+        tokio::time::sleep(Duration::from_millis(1_000)).await;
+        disk.crash();
+    });
+    life(&disk, async |spool, _| {
+        let leases = spool.lease(9).await.unwrap();
+        let found: Vec<_> = leases.iter().map(|lease| (lease.sequence, &*lease.header)).collect();
+        assert_eq!(found, [(Some(1), "first"), (Some(2), "slow")]);
+    });
+}
+
 #[test]
 fn a_commit_that_resolved_cannot_be_withdrawn() {
     let disk = SimDisk::new(9);

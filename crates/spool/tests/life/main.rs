@@ -2,6 +2,7 @@
 
 #![expect(clippy::unwrap_used, reason = "a test fails by panicking")]
 
+mod clock;
 mod damage;
 mod full;
 mod intake;
@@ -10,6 +11,7 @@ mod reader;
 mod trouble;
 
 use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
 use sensor_spool::disk::SimDisk;
@@ -32,11 +34,23 @@ fn life_with<T>(
     pace: Duration,
     act: impl AsyncFnOnce(Spool<String>, Recovery) -> T,
 ) -> T {
+    life_at(disk, options, pace, &Arc::default(), act)
+}
+
+/// A life that begins at `epoch` by the time of day, which is set by setting that.
+fn life_at<T>(
+    disk: &SimDisk,
+    options: &Options,
+    pace: Duration,
+    epoch: &Arc<AtomicU64>,
+    act: impl AsyncFnOnce(Spool<String>, Recovery) -> T,
+) -> T {
     let runtime =
         tokio::runtime::Builder::new_current_thread().enable_time().start_paused(true).build().unwrap();
     let outcome = runtime.block_on(async {
-        let start = Instant::now();
-        let clock: Clock = Arc::new(move || u64::try_from(start.elapsed().as_millis()).unwrap());
+        let (start, epoch) = (Instant::now(), Arc::clone(epoch));
+        let since_start = move || u64::try_from(start.elapsed().as_millis()).unwrap();
+        let clock: Clock = Arc::new(move || epoch.load(Ordering::Relaxed) + since_start());
         let pace: Pace = Arc::new(move || pace);
         let options = Options { clock, ..options.clone() };
         let (spool, recovery) = Spool::open(Arc::new(disk.clone()), options, Runner::Task(pace)).unwrap();

@@ -94,6 +94,32 @@ fn what_is_deferred_comes_when_it_is_due() {
 }
 
 #[test]
+fn what_is_returned_rests_and_has_not_failed() {
+    let disk = SimDisk::new(9);
+    life(&disk, async |spool, _| {
+        commit_all(&spool, &["a", "b"]).await;
+        let (start, rest) = (Instant::now(), Duration::from_secs(20));
+        for round in 0..3 {
+            let lease = spool.lease(1).await.unwrap().remove(0);
+            assert_eq!((&*lease.header, start.elapsed().as_secs()), ("a", 20 * round));
+            assert_eq!((u64::from(lease.attempts), lease.failures), (round + 1, 0));
+            spool.conclude(vec![(lease, Outcome::Return { rest })]).await.unwrap();
+            if round == 0 {
+                let others = spool.lease(9).await.unwrap();
+                assert_eq!((names(&others), start.elapsed().as_secs()), (vec!["b"], 0));
+                spool.settle(others).await.unwrap();
+            }
+        }
+    });
+    disk.crash();
+    life(&disk, async |spool, _| {
+        let start = Instant::now();
+        let lease = spool.lease(1).await.unwrap().remove(0);
+        assert_eq!((lease.failures, start.elapsed().as_secs()), (0, 0), "a crash ends the rest");
+    });
+}
+
+#[test]
 fn the_end_of_the_program_condemns_nobody() {
     let disk = SimDisk::new(6);
     life(&disk, async |spool, _| {

@@ -8,7 +8,7 @@ use tokio::time::{sleep, timeout};
 
 use super::*;
 
-const SYNCS_FAIL: Faults = Faults { write: 0, sync: 1, short_read: 0, name: 0 };
+pub(crate) const SYNCS_FAIL: Faults = Faults { write: 0, sync: 1, read: 0, short_read: 0, name: 0 };
 
 #[test]
 fn a_refused_commit_is_in_doubt_and_never_accepted() {
@@ -34,7 +34,7 @@ fn a_refused_commit_is_in_doubt_and_never_accepted() {
         }
         life(&disk, async |spool, recovery| {
             let leases = spool.lease(9).await.unwrap();
-            let in_doubt = leases.iter().filter(|lease| lease.in_doubt()).count() as u64;
+            let in_doubt = leases.iter().filter(|lease| lease.sequence.is_none()).count() as u64;
             assert_eq!(recovery.in_doubt, in_doubt);
             let accepted: Vec<_> = leases.iter().filter_map(|l| Some((l.sequence?, &*l.header))).collect();
             assert_eq!(accepted, [(1, "a"), (2, "b")], "seed {seed}");
@@ -74,6 +74,35 @@ fn state_survives_the_group_it_was_lost_in() {
         let lease = spool.lease(9).await.unwrap().remove(0);
         assert_eq!((&*lease.header, lease.attempts, lease.failures), ("b", 2, 1));
     });
+}
+
+#[test]
+fn what_cannot_be_read_for_a_while_has_not_failed() {
+    let disk = SimDisk::new(34);
+    life(&disk, async |spool, _| {
+        commit_all(&spool, &["a"]).await;
+        std::mem::forget(spool.lease(1).await.unwrap());
+        commit_all(&spool, &["b"]).await;
+    });
+    life(&disk, async |spool, recovery| {
+        assert_eq!(recovery.interrupted, 1);
+        disk.set_faults(Faults { read: 1, ..Faults::default() });
+        let before = disk.counts().reads;
+        assert!(timeout(Duration::from_secs(100), spool.lease(9)).await.is_err());
+        let tries = disk.counts().reads - before;
+        assert!((10..30).contains(&tries), "now and then, and not all the time: {tries} tries");
+        disk.set_faults(Faults::default());
+        for name in ["a", "b"] {
+            let lease = spool.lease(1).await.unwrap().remove(0);
+            assert_eq!((&*lease.header, lease.failures), (name, 0), "{lease:?}");
+            assert!(lease.attempts > 5, "{lease:?}");
+        }
+        assert_eq!((spool.status().set_aside, spool.status().in_spool), (0, 2));
+    });
+    for entry in look(&disk).list() {
+        let entry = entry.unwrap();
+        assert_eq!(entry.failures, 0, "{entry:?}");
+    }
 }
 
 #[test]

@@ -86,7 +86,7 @@ impl Program {
     fn bring_trouble(&mut self, end: End) {
         if self.faulty {
             let mut rare = || [0, 10, 40][self.chance.below(3)];
-            let faults = Faults { write: rare(), sync: rare(), short_read: 3, name: rare() };
+            let faults = Faults { write: rare(), sync: rare(), read: 0, short_read: 3, name: rare() };
             self.disk.set_faults(faults);
         }
         if end == End::PowerLoss {
@@ -231,6 +231,7 @@ async fn work(spool: Spool<Mail>, mut chance: Chance, model: Arc<Mutex<Model>>) 
             0..5 => Outcome::Settle,
             5..7 => Outcome::Defer { due: now + chance.below(9_000_000) as u64, reason },
             7 => Outcome::SetAside { reason },
+            8 => Outcome::Return { rest: Duration::from_millis(chance.below(9_000) as u64) },
             _ => {
                 model.lock().unwrap().gave_back(lease.header.key);
                 continue;

@@ -120,7 +120,7 @@ impl Model {
     /// The outcome is on its way; what is deferred may be leased again before its worker hears of it.
     pub(crate) fn concluding(&mut self, key: u64, outcome: &Outcome) {
         self.known(key).work = match outcome {
-            Outcome::Defer { .. } => Work::Waiting,
+            Outcome::Defer { .. } | Outcome::Return { .. } => Work::Waiting,
             Outcome::Settle | Outcome::SetAside { .. } => Work::Ending,
         };
     }
@@ -129,6 +129,7 @@ impl Model {
         let known = self.known(key);
         match outcome {
             Outcome::Settle => known.work = Work::Settled,
+            Outcome::Return { .. } => {}
             Outcome::Defer { .. } => known.failures += 1,
             Outcome::SetAside { .. } => {
                 known.work = Work::SetAside;
