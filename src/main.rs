@@ -38,7 +38,7 @@ fn main() -> ExitCode {
 }
 
 /// An error with its causes; one that its effect has already told is not told again.
-fn whole(error: &anyhow::Error) -> String {
+pub(crate) fn whole(error: &anyhow::Error) -> String {
     let mut told = String::new();
     for cause in error.chain().map(ToString::to_string) {
         if !told.contains(&cause) {

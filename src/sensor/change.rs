@@ -15,6 +15,7 @@ use super::view::{View, smtp};
 use super::{Sensor, Settings};
 use crate::assemble::{door_settings, identity, listener_plans};
 use crate::config::Config;
+use crate::whole;
 
 impl Sensor {
     pub(super) fn make_change(&self, change: &Change) -> Result<Changed, ChangeRefused> {
@@ -51,7 +52,7 @@ impl Sensor {
         let mut layers = settings.layers.clone();
         let Effective { settings: next, shown } =
             layers.reload().map_err(|faults| ReloadRefused::Faulty(all_faults(&faults)))?;
-        let fresh = identity(&next).map_err(|error| ReloadRefused::NotApplied(format!("{error:#}")))?;
+        let fresh = identity(&next).map_err(|error| ReloadRefused::NotApplied(whole(&error)))?;
         let shows = match (&settings.identity, fresh) {
             (Some(present), Some(fresh)) => Some((present.clone(), Some(fresh))),
             (present, fresh) => fresh.or_else(|| present.clone()).map(|identity| (identity, None)),
@@ -60,24 +61,26 @@ impl Sensor {
         opened
             .inspect_err(|_| self.go_back(&settings.config, settings.identity.as_ref()))
             .map_err(ReloadRefused::NotApplied)?;
-        if let Some((present, Some(fresh))) = &shows
-            && present.renew(fresh)
-        {
-            tracing::info!(fingerprint = fresh.fingerprint(), "listeners show another certificate");
+        let certificate = match &shows {
+            Some((present, Some(fresh))) => present.renew(fresh).then(|| fresh.fingerprint()),
+            Some((_, None)) | None => None,
+        };
+        if let Some(fingerprint) = &certificate {
+            tracing::info!(fingerprint, "listeners show another certificate");
         }
         let differences = differences(&settings.shown, &shown);
         settings.identity = shows.map(|(identity, _)| identity);
         settings.layers = layers;
         settings.enter(self, next, shown);
         told(&differences, "settings reloaded");
-        Ok(Reloaded { differences })
+        Ok(Reloaded { differences, certificate })
     }
 
     /// Has the listeners as `config` wants them, and opens them if it does. Where only the second fails,
     /// [`go_back`](Self::go_back) undoes the first.
     fn open(&self, config: &Config, identity: Option<&TlsIdentity>) -> Result<(), String> {
         let runtime = Handle::current();
-        let plans = listener_plans(config, identity).map_err(|error| format!("{error:#}"))?;
+        let plans = listener_plans(config, identity).map_err(|error| whole(&error))?;
         runtime
             .block_on(self.gate.replace(plans, config.drain_deadline))
             .map_err(|errors| told_all(&errors))?;

@@ -152,6 +152,9 @@ impl Fault {
 pub struct Reloaded {
     /// The settings that are others than before.
     pub differences: Vec<Difference>,
+    /// The SHA-256 fingerprint of the certificate that listeners show from now on, where it is another one than
+    /// before.
+    pub certificate: Option<String>,
 }
 
 /// Why a reload has changed nothing.
