@@ -4,6 +4,7 @@ mod assemble;
 mod cli;
 mod command;
 mod config;
+mod host;
 mod log;
 mod sensor;
 mod shutdown;

@@ -23,3 +23,4 @@ mod send;
 mod simulation;
 mod survival;
 mod systemd;
+mod trouble;
