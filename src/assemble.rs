@@ -8,10 +8,11 @@ use sensor_archive::DirectoryArchive;
 use sensor_ingress::{Door, Gate, HandedIn, Intake, ListenerPlan, Security, Settings, TlsIdentity};
 use sensor_mail::{Envelope, MailIds};
 use sensor_pipeline::{Executor, Pipeline};
-use sensor_spool::{Clock, RealDisk, Runner, Spool};
+use sensor_spool::{Clock, OpenError, RealDisk, Runner, Spool};
 use tokio_rustls::TlsAcceptor;
 
 use crate::config::{Config, ListenerConfig};
+use crate::host::advice;
 
 /// A sensor that is ready to take mail.
 pub(crate) struct Node {
@@ -29,7 +30,7 @@ pub(crate) fn assemble(config: &Config, handed_in: Vec<HandedIn>) -> anyhow::Res
     let spool = open_spool(config, &clock)?;
     let archive_dir = &config.archive_dir;
     let archive_disk = RealDisk::new(archive_dir)
-        .with_context(|| format!("cannot use the archive directory {}", archive_dir.display()))?;
+        .map_err(|error| not_usable("the archive directory", archive_dir, &error))?;
     let archive = Arc::new(DirectoryArchive::new(Arc::new(archive_disk)));
     let pipeline = Pipeline::new(spool.clone(), archive, pipeline_options(config), Arc::clone(&clock));
     let identity = identity(config, &config.tls_dir())?;
@@ -61,8 +62,7 @@ pub(crate) fn door_settings(config: &Config) -> Settings {
 
 fn open_spool(config: &Config, clock: &Clock) -> anyhow::Result<Spool<Envelope>> {
     let directory = config.spool_dir();
-    let cannot = || format!("cannot use the spool in {}", directory.display());
-    let disk = RealDisk::new(&directory).with_context(cannot)?;
+    let disk = RealDisk::new(&directory).map_err(|error| not_usable("the spool in", &directory, &error))?;
     let options = sensor_spool::Options {
         segment_octets: config.spool.segment,
         prepared_octets: config.spool.prepared,
@@ -73,8 +73,24 @@ fn open_spool(config: &Config, clock: &Clock) -> anyhow::Result<Spool<Envelope>>
         ..sensor_spool::Options::default()
     };
     // What recovery found is in the log already.
-    let (spool, _) = Spool::open(Arc::new(disk), options, Runner::Thread).with_context(cannot)?;
+    let opened = Spool::open(Arc::new(disk), options, Runner::Thread);
+    let (spool, _) = opened.map_err(|error| match error {
+        OpenError::Locked => anyhow::anyhow!(
+            "another mailsensor runs with this state_dir ({} is locked); each needs its own",
+            directory.display()
+        ),
+        OpenError::Io { doing, source } => not_usable("the spool in", &directory, &source).context(doing),
+        error
+        @ (OpenError::UnknownVersion { .. } | OpenError::UnknownKind { .. } | OpenError::Options(_)) => {
+            anyhow::Error::new(error).context(format!("cannot use the spool in {}", directory.display()))
+        }
+    })?;
     Ok(spool)
+}
+
+/// What the system says of a place, who asked, and what to do.
+fn not_usable(what: &str, path: &Path, error: &std::io::Error) -> anyhow::Error {
+    anyhow::anyhow!("cannot use {what} {}: {error}{}", path.display(), advice(error))
 }
 
 fn pipeline_options(config: &Config) -> sensor_pipeline::Options {
@@ -89,8 +105,7 @@ fn pipeline_options(config: &Config) -> sensor_pipeline::Options {
 /// The certificate to show, the self-signed one of `tls_dir` where none is configured; none where no listener
 /// speaks TLS.
 pub(crate) fn identity(config: &Config, tls_dir: &Path) -> anyhow::Result<Option<TlsIdentity>> {
-    let speaks_tls = |listener: &ListenerConfig| listener.security != Security::None;
-    if !config.smtp.listeners.iter().any(speaks_tls) {
+    if !speaks_tls(config) {
         return Ok(None);
     }
     let identity = match &config.smtp.certificate {
@@ -98,6 +113,11 @@ pub(crate) fn identity(config: &Config, tls_dir: &Path) -> anyhow::Result<Option
         None => TlsIdentity::self_signed(tls_dir, &config.hostname),
     };
     Ok(Some(identity.context("no certificate to show")?))
+}
+
+/// Whether any listener does.
+pub(crate) fn speaks_tls(config: &Config) -> bool {
+    config.smtp.listeners.iter().any(|listener| listener.security != Security::None)
 }
 
 /// What of the configuration the gate is held to.

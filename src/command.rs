@@ -17,7 +17,7 @@ use std::process::ExitCode;
 use sensor_mail::terminal::acts;
 
 use crate::cli::Place;
-use crate::config::{Loaded, load};
+use crate::config::{Loaded, Whereabouts, glance, load};
 
 /// EX_CONFIG of sysexits.h: systemd and mail servers know it.
 const CONFIG_FAULTS: u8 = 78;
@@ -28,6 +28,26 @@ fn configured(place: &Place) -> anyhow::Result<Result<Loaded, ExitCode>> {
         eprintln!("{faults}");
         ExitCode::from(CONFIG_FAULTS)
     }))
+}
+
+/// Where the things of the sensor are. A faulty configuration is told and stops nobody who only looks for them: the
+/// sensor that runs does not depend on it.
+fn whereabouts(place: &Place) -> anyhow::Result<Result<Whereabouts, ExitCode>> {
+    let faults = match load(place)? {
+        Ok(loaded) => return Ok(Ok(loaded.config.whereabouts())),
+        Err(faults) => faults,
+    };
+    eprintln!("{faults}\n");
+    Ok(match glance(place)? {
+        Some(found) => {
+            eprintln!("warning: the configuration is faulty; the state is looked for in {}", found.shown());
+            Ok(found)
+        }
+        None => {
+            eprintln!("where the state is cannot be told from this configuration: name it (--state-dir)");
+            Err(ExitCode::from(CONFIG_FAULTS))
+        }
+    })
 }
 
 /// Prints which version this is.

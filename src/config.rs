@@ -8,6 +8,7 @@ mod control;
 mod listener;
 mod load;
 mod smtp;
+mod whereabouts;
 
 use std::path::{Path, PathBuf};
 use std::time::Duration;
@@ -20,8 +21,10 @@ use sensor_settings::{Form, Key, Reader, Reload, Shown, Table};
 use crate::log;
 pub(crate) use control::Control;
 pub(crate) use listener::{Certificates, ListenerConfig};
-pub(crate) use load::{Loaded, load};
+pub(crate) use load::{Loaded, glance, load, strange_variables};
 pub(crate) use smtp::{BARE, Smtp, UNCOVERED};
+pub(crate) use whereabouts::Whereabouts;
+use whereabouts::{archive_of, socket_of, spool_of};
 
 /// Everything that can be configured.
 #[derive(Debug)]
@@ -92,7 +95,7 @@ impl Config {
         let grace = control::grace(&reader.table("rules", "How changes of the rules are taken."));
         let drain = reader.table("drain", "How the sensor goes down.");
         Self {
-            archive_dir: archive_dir.unwrap_or_else(|| state_dir.join("archive")),
+            archive_dir: archive_dir.unwrap_or_else(|| archive_of(&state_dir)),
             state_dir,
             hostname,
             node: NodeId::try_from(node).expect("the range is that of node numbers"),
@@ -107,13 +110,17 @@ impl Config {
         }
     }
 
+    pub(crate) fn whereabouts(&self) -> Whereabouts {
+        Whereabouts::new(self.state_dir.clone(), self.archive_dir.clone())
+    }
+
     pub(crate) fn spool_dir(&self) -> PathBuf {
-        self.state_dir.join("spool")
+        spool_of(&self.state_dir)
     }
 
     /// Where the command line finds the control plane.
     pub(crate) fn control_socket(&self) -> PathBuf {
-        self.state_dir.join("control.sock")
+        socket_of(&self.state_dir)
     }
 
     pub(crate) fn tls_dir(&self) -> PathBuf {
@@ -122,8 +129,10 @@ impl Config {
 }
 
 fn state_dir(reader: &Reader) -> PathBuf {
-    reader.root().read(STATE_DIR, &Form::path(), "./mailsensor-data")
+    reader.root().read(STATE_DIR, &Form::path(), DEFAULT_STATE_DIR)
 }
+
+const DEFAULT_STATE_DIR: &str = "./mailsensor-data";
 
 const STATE_DIR: Key = Key::new(
     "state_dir",
@@ -135,7 +144,8 @@ const HOSTNAME: Key = Key::new(
     "hostname",
     "The name in the greeting and in the self-signed certificate. Not set: the name of this host.",
     Reload::Live,
-);
+)
+.example("\"sensor.example.com\"");
 const NODE: Key = Key::new(
     "node",
     "The number of this sensor among those behind one name; part of every mail id.",
@@ -148,7 +158,8 @@ const ARCHIVE_DIRECTORY: Key = Key::new(
     "The directory that mail is kept in, as YYYY/MM/DD/<mail id>.eml and .json (days in UTC).\n\
      Not set: `archive` in the state directory.",
     Reload::Restart,
-);
+)
+.example("\"/srv/mail\"");
 const DRAIN_DEADLINE: Key = Key::new(
     "deadline",
     "How long transactions in progress may take to end when the sensor goes down.",
@@ -251,7 +262,8 @@ const LOG_FILE: Key = Key::new(
     "The file that lines are appended to; SIGHUP opens it anew, so that it can be renamed before.\n\
      Not set: standard error.",
     Reload::Restart,
-);
+)
+.example("\"/var/log/mailsensor/sensor.log\"");
 const FORMAT: Key = Key::new(
     "format",
     "How lines look; auto is human on a terminal and in the journal, and json otherwise.",

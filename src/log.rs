@@ -20,11 +20,11 @@ use std::io::{self, IsTerminal};
 use std::path::PathBuf;
 use std::sync::Arc;
 
-use anyhow::Context;
 use tracing_subscriber::EnvFilter;
 use tracing_subscriber::fmt::format;
 
 use crate::config;
+use crate::host::advice;
 use json::JsonLines;
 use lines::{Lines, Writer};
 use output::Output;
@@ -87,9 +87,9 @@ pub(crate) fn start(settings: &config::Log) -> anyhow::Result<LogGuard> {
     let path = settings.file.clone();
     let mut output = match &path {
         None => Output::StandardError,
-        Some(path) => Output::File(
-            output::open(path).with_context(|| format!("cannot open the log file {}", path.display()))?,
-        ),
+        Some(path) => Output::File(output::open(path).map_err(|error| {
+            anyhow::anyhow!("cannot open the log file {}: {error}{}", path.display(), advice(&error))
+        })?),
     };
     let lines = Arc::new(Lines::default());
     subscribe(settings, Reader::of(&output), &lines)?;

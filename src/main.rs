@@ -4,6 +4,7 @@ mod assemble;
 mod cli;
 mod command;
 mod config;
+mod host;
 mod log;
 mod sensor;
 mod shutdown;
@@ -38,7 +39,7 @@ fn main() -> ExitCode {
 }
 
 /// An error with its causes; one that its effect has already told is not told again.
-fn whole(error: &anyhow::Error) -> String {
+pub(crate) fn whole(error: &anyhow::Error) -> String {
     let mut told = String::new();
     for cause in error.chain().map(ToString::to_string) {
         if !told.contains(&cause) {

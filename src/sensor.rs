@@ -18,7 +18,7 @@ use std::path::PathBuf;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
-use arc_swap::ArcSwap;
+use arc_swap::{ArcSwap, ArcSwapOption};
 use jiff::Timestamp;
 use sensor_control::{
     Change, ChangeRefused, Changed, Draining, Explained, Fault, GraceEnded, Metrics, Question, Readiness,
@@ -26,6 +26,7 @@ use sensor_control::{
 };
 use sensor_ingress::{Door, Gate, TlsIdentity};
 use sensor_mail::Envelope;
+use sensor_pipeline::Pipeline;
 use sensor_settings::{Layers, Shown};
 use sensor_spool::Spool;
 use tokio_util::sync::CancellationToken;
@@ -48,7 +49,10 @@ pub(crate) struct Sensor {
     started: Timestamp,
     /// Cancelled when it is to go down.
     going_down: CancellationToken,
+    pipeline: Arc<Pipeline>,
     view: ArcSwap<View>,
+    /// Why the last reload was refused, where it was.
+    reload_refused: ArcSwapOption<String>,
     /// Held while a change is made, also while the disk is waited for: reads never ask for it.
     settings: Mutex<Settings>,
 }
@@ -84,7 +88,9 @@ impl Sensor {
             tls_dir,
             started: now(),
             going_down: CancellationToken::new(),
+            pipeline: Arc::clone(&node.pipeline),
             view: ArcSwap::from_pointee(view),
+            reload_refused: ArcSwapOption::empty(),
             settings: Mutex::new(settings),
         })
     }
@@ -128,7 +134,9 @@ impl sensor_control::Node for Sensor {
 
     fn reload(&self) -> Result<Reloaded, ReloadRefused> {
         let _told = Reloading::begin();
-        self.reload_settings()
+        let reloaded = self.reload_settings();
+        self.reload_refused.store(reloaded.as_ref().err().map(|refused| Arc::new(told_in_short(refused))));
+        reloaded
     }
 
     fn drain(&self) -> Draining {
@@ -159,4 +167,26 @@ impl sensor_control::Node for Sensor {
 fn now() -> Timestamp {
     let now = Timestamp::now();
     Timestamp::from_second(now.as_second()).unwrap_or(now)
+}
+
+/// Why a reload was refused, in a line: the first of its faults stands for all.
+fn told_in_short(refused: &ReloadRefused) -> String {
+    let faults = match refused {
+        ReloadRefused::Faulty(faults) => faults,
+        ReloadRefused::NotApplied(_) => return refused.to_string(),
+    };
+    let first = faults.first().map(|Fault { key, message, file, line, .. }| {
+        let place = match (file, line) {
+            (Some(file), Some(line)) => format!("{file}:{line}: "),
+            (Some(file), None) => format!("{file}: "),
+            (None, Some(_) | None) => String::new(),
+        };
+        let key = if key.is_empty() { String::new() } else { format!("{key}: ") };
+        format!("{place}{key}{message}")
+    });
+    match (first, faults.len()) {
+        (Some(first), 1) => first,
+        (Some(first), count) => format!("{first} (the first of {count} faults)"),
+        (None, _) => refused.to_string(),
+    }
 }

@@ -9,14 +9,14 @@ use tokio::task::JoinHandle;
 use tokio::time::{Instant, timeout_at};
 use tokio_util::sync::CancellationToken;
 
-use sensor_control::{Fault, Node, ReloadRefused};
+use sensor_control::{Control, Fault, Node, ReloadRefused};
 use sensor_mail::Envelope;
 use sensor_spool::Spool;
 
 use crate::log::{LogFile, LogGuard};
 use crate::sensor::Sensor;
 
-/// How long behind the deadline the files in hand and the last commits may take. What is not done by then
+/// How long behind the last session the files in hand and the last commits may take. What is not done by then
 /// is done after the next start, as after a kill.
 const STORAGE_TIME_MAX: Duration = Duration::from_secs(10);
 
@@ -57,8 +57,8 @@ fn reload(sensor: Arc<Sensor>, log: LogFile) {
         }
         if let Err(refused) = sensor.reload() {
             if let ReloadRefused::Faulty(faults) = &refused {
-                for Fault { key, message: fault, file, line, column, .. } in faults {
-                    tracing::error!(key, fault, file, line, column, "fault in the settings");
+                for Fault { key, message: fault, expected, file, line, column } in faults {
+                    tracing::error!(key, fault, expected, file, line, column, "fault in the settings");
                 }
             }
             tracing::error!(%refused, "not reloaded: the settings are as they were");
@@ -78,9 +78,9 @@ pub(crate) struct Running {
 }
 
 impl Running {
-    /// How long [`Running::drain`] may take.
+    /// How long it may take to go down: [`Running::drain`], and the control plane behind it.
     pub(crate) fn end_time_max(deadline: Duration) -> Duration {
-        deadline + STORAGE_TIME_MAX
+        deadline + Gate::CUT_TIME_MAX + STORAGE_TIME_MAX + Control::STOP_TIME
     }
 
     /// Goes down within `deadline`. Nothing that was acknowledged depends on the order or the end of this:
@@ -97,7 +97,7 @@ impl Running {
             }
             self.spool.shut_down().await;
         };
-        if timeout_at(deadline + STORAGE_TIME_MAX, ended).await.is_err() {
+        if timeout_at(deadline + Gate::CUT_TIME_MAX + STORAGE_TIME_MAX, ended).await.is_err() {
             tracing::error!(after = ?STORAGE_TIME_MAX, "the storage hangs: left as after a kill");
         }
         let status = self.spool.status();

@@ -2,31 +2,33 @@
 
 use std::process::ExitCode;
 
-use sensor_ingress::{TlsIdentity, read_interfaces};
+use sensor_ingress::read_interfaces;
 use sensor_policy::ClientDefault;
 
 use super::{CONFIG_FAULTS, configured};
 use crate::assemble::is_in_memory;
 use crate::cli::Place;
-use crate::config::Config;
+use crate::config::{Config, strange_variables};
+use crate::host::{Finding, certificate_faults, places};
 
 pub(crate) fn check(place: &Place) -> anyhow::Result<ExitCode> {
     let loaded = match configured(place)? {
         Ok(loaded) => loaded,
         Err(status) => return Ok(status),
     };
-    // A certificate is a file of its own: what is wrong with it has no line in the configuration.
-    if let Some(files) = &loaded.config.smtp.certificate
-        && let Err(error) = TlsIdentity::load(files)
-    {
-        eprintln!("smtp.tls: {error}");
-        return Ok(ExitCode::from(CONFIG_FAULTS));
-    }
-    for listener in &loaded.config.smtp.listeners {
-        if let Err(error) = listener.reception() {
-            eprintln!("listener {}: client_ca: {error}", listener.name);
-            return Ok(ExitCode::from(CONFIG_FAULTS));
+    let (mut faults, mut of_this_user) = (certificate_faults(&loaded.config), Vec::new());
+    for finding in places(&loaded.config) {
+        match finding {
+            Finding::Fault(fault) => faults.push(fault),
+            Finding::OfThisUser(note) => of_this_user.push(note),
         }
+    }
+    for note in of_this_user.into_iter().chain(strange_variables()) {
+        println!("note: {note}");
+    }
+    if !faults.is_empty() {
+        eprintln!("{}", faults.join("\n"));
+        return Ok(ExitCode::from(CONFIG_FAULTS));
     }
     notes(&loaded.config);
     for record in loaded.shown.iter().filter(|record| record.origin.is_run_time()) {

@@ -20,9 +20,9 @@ pub(crate) fn config(place: &Place, command: &ConfigCommand) -> anyhow::Result<E
 /// What `conf/mailsensor.toml` holds.
 fn commented_file() -> String {
     format!(
-        "# mailsensor: every key with its default. A line that begins with # and no space is a setting:\n\
-         # take the # away to change it. `mailsensor check` names every fault, `mailsensor config show`\n\
-         # prints what is in force and where it comes from.\n\n{}",
+        "# mailsensor: every key with its default, or an example where it has none. A line that begins with\n\
+         # # and no space is a setting: take the # away to change it. `mailsensor check` names every fault,\n\
+         # `mailsensor config show` prints what is in force and where it comes from.\n\n{}",
         described().commented_defaults()
     )
 }

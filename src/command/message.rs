@@ -12,24 +12,24 @@ use sensor_pipeline::Record;
 use sensor_spool::{Body, RealDisk};
 
 use super::spool::{self, write_body};
-use super::{configured, harmless, one_line, print};
+use super::{harmless, one_line, print, whereabouts};
 use crate::cli::{MessageCommand, Place};
-use crate::config::Config;
+use crate::config::Whereabouts;
 
 pub(crate) fn message(place: &Place, command: &MessageCommand) -> anyhow::Result<ExitCode> {
-    let config = match configured(place)? {
-        Ok(loaded) => loaded.config,
+    let places = match whereabouts(place)? {
+        Ok(places) => places,
         Err(status) => return Ok(status),
     };
     match command {
-        MessageCommand::Ls { limit, day, json } => list(&config, *limit, *day, *json),
-        MessageCommand::Show { id } => show(&config, *id),
-        MessageCommand::Cat { id } => cat(&config, *id),
+        MessageCommand::Ls { limit, day, json } => list(&places, *limit, *day, *json),
+        MessageCommand::Show { id } => show(&places, *id),
+        MessageCommand::Cat { id } => cat(&places, *id),
     }
 }
 
-fn archive(config: &Config) -> anyhow::Result<Option<DirectoryArchive>> {
-    let directory = &config.archive_dir;
+fn archive(places: &Whereabouts) -> anyhow::Result<Option<DirectoryArchive>> {
+    let directory = places.archive_dir()?;
     match RealDisk::existing(directory) {
         Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(None),
         Err(error) => Err(error).with_context(|| format!("cannot open {}", directory.display())),
@@ -37,9 +37,9 @@ fn archive(config: &Config) -> anyhow::Result<Option<DirectoryArchive>> {
     }
 }
 
-fn list(config: &Config, limit: usize, day: Option<Date>, json: bool) -> anyhow::Result<ExitCode> {
-    let Some(archive) = archive(config)? else {
-        eprintln!("there is no archive in {} yet", config.archive_dir.display());
+fn list(places: &Whereabouts, limit: usize, day: Option<Date>, json: bool) -> anyhow::Result<ExitCode> {
+    let Some(archive) = archive(places)? else {
+        eprintln!("there is no archive in {} yet", places.archive_dir()?.display());
         return Ok(ExitCode::SUCCESS);
     };
     let days = match day {
@@ -93,32 +93,32 @@ enum Found {
 
 /// Looks for a message where it is in the end, then where it comes from, then once more where it is in the
 /// end: it may have gone from the one to the other between two looks.
-fn find(config: &Config, id: MailId) -> anyhow::Result<Found> {
-    if let Some(kept) = kept(config, id)? {
+fn find(places: &Whereabouts, id: MailId) -> anyhow::Result<Found> {
+    if let Some(kept) = kept(places, id)? {
         return Ok(Found::Kept(kept));
     }
-    if let Some(spool) = spool::open(config)?
+    if let Some(spool) = spool::open(places)?
         && let Some((summary, body)) = spool::find(&spool, id)?
     {
         return Ok(Found::Spooled(Box::new(summary.header), body));
     }
-    match kept(config, id)? {
+    match kept(places, id)? {
         Some(kept) => Ok(Found::Kept(kept)),
         None => bail!(
             "{id} is neither in {} nor in {}",
-            config.archive_dir.display(),
-            config.spool_dir().display()
+            places.archive_dir()?.display(),
+            places.spool_dir().display()
         ),
     }
 }
 
-fn kept(config: &Config, id: MailId) -> anyhow::Result<Option<Box<Kept>>> {
-    let Some(archive) = archive(config)? else { return Ok(None) };
+fn kept(places: &Whereabouts, id: MailId) -> anyhow::Result<Option<Box<Kept>>> {
+    let Some(archive) = archive(places)? else { return Ok(None) };
     Ok(archive.find(id)?.map(Box::new))
 }
 
-fn show(config: &Config, id: MailId) -> anyhow::Result<ExitCode> {
-    let shown = match find(config, id)? {
+fn show(places: &Whereabouts, id: MailId) -> anyhow::Result<ExitCode> {
+    let shown = match find(places, id)? {
         Found::Kept(kept) => serde_json::to_string_pretty(&kept.record)?,
         Found::Spooled(envelope, _) => {
             eprintln!("not kept yet: this is its envelope in the spool");
@@ -128,8 +128,8 @@ fn show(config: &Config, id: MailId) -> anyhow::Result<ExitCode> {
     print(|out| writeln!(out, "{}", harmless(&shown)))
 }
 
-fn cat(config: &Config, id: MailId) -> anyhow::Result<ExitCode> {
-    match find(config, id)? {
+fn cat(places: &Whereabouts, id: MailId) -> anyhow::Result<ExitCode> {
+    match find(places, id)? {
         Found::Kept(kept) => {
             kept.verify()?;
             print(|out| kept.write_to(out))

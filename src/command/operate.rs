@@ -4,18 +4,18 @@ use std::io::{self, Write};
 use std::process::ExitCode;
 
 use anyhow::Context;
-use sensor_control::{Changed, Client, Flags, Grace, Key, Reloaded, State, Status};
+use sensor_control::{Changed, Client, ClientError, Flags, Grace, Key, ProblemKind, Reloaded, State, Status};
 use serde_json::{Map, Value, json};
 
-use super::{configured, one_line, print};
+use super::{one_line, print, whereabouts};
 use crate::cli::{Meant, OperateCommand, Place, Told};
 
 /// As much of a setting's value as fits a line of a terminal.
 const VALUE_CHARACTERS_MAX: usize = 200;
 
 pub(crate) fn operate(place: &Place, order: &OperateCommand) -> anyhow::Result<ExitCode> {
-    let socket = match configured(place)? {
-        Ok(loaded) => loaded.config.control_socket(),
+    let socket = match whereabouts(place)? {
+        Ok(found) => found.control_socket(),
         Err(status) => return Ok(status),
     };
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
@@ -24,7 +24,10 @@ pub(crate) fn operate(place: &Place, order: &OperateCommand) -> anyhow::Result<E
         match order {
             OperateCommand::Status(how) => tell(*how, &client.status().await?, status),
             OperateCommand::Enable(how) => tell(*how, &client.enable(&Flags::default()).await?, changed),
-            OperateCommand::Disable(how) => tell(*how, &client.disable(&Flags::default()).await?, changed),
+            OperateCommand::Disable(how) => {
+                let disabled = client.disable(&Flags::default()).await.map_err(not_disabled)?;
+                tell(*how, &disabled, changed)
+            }
             OperateCommand::Set { settings, how, meant } => {
                 let patch = patch(settings)?;
                 tell(*how, &client.change(&patch, &flags(*meant)).await?, changed)
@@ -54,6 +57,23 @@ pub(crate) fn operate(place: &Place, order: &OperateCommand) -> anyhow::Result<E
     })
 }
 
+/// What cannot be kept is not done: else the next start would open the door again. But there is another way.
+fn not_disabled(error: ClientError) -> anyhow::Error {
+    let is_of_the_disk = match &error {
+        ClientError::Refused(problem) => matches!(problem.kind, ProblemKind::NoRoom | ProblemKind::Internal),
+        ClientError::NotRunning { .. } | ClientError::NotPermitted { .. } | ClientError::Broken { .. } => {
+            false
+        }
+    };
+    if is_of_the_disk {
+        anyhow::anyhow!(
+            "{error}\nto close the door nevertheless, stop the sensor: mailsensor drain, or its service"
+        )
+    } else {
+        error.into()
+    }
+}
+
 fn tell<T: serde::Serialize>(
     how: Told,
     answer: &T,
@@ -76,7 +96,9 @@ fn patch(settings: &[String]) -> anyhow::Result<Value> {
         let (name, text) = setting.split_once('=').with_context(|| format!("{setting}: not KEY=VALUE"))?;
         let key = key(name)?;
         let value = match key {
-            Key::Enabled => Value::Bool(text.parse().with_context(|| format!("{setting}: true or false"))?),
+            Key::Enabled => {
+                Value::Bool(text.parse().ok().with_context(|| format!("{setting}: true or false"))?)
+            }
             Key::DestinationDomains | Key::Clients => {
                 text.split(',').map(str::trim).filter(|item| !item.is_empty()).collect()
             }
@@ -123,7 +145,13 @@ fn changed(changed: &Changed, out: &mut dyn Write) -> io::Result<()> {
 
 fn reloaded(reloaded: &Reloaded, out: &mut dyn Write) -> io::Result<()> {
     writeln!(out, "reloaded")?;
-    differences(&reloaded.differences, out)?;
+    match &reloaded.certificate {
+        Some(fingerprint) => {
+            writeln!(out, "listeners show another certificate: SHA-256 {fingerprint}")?;
+            each_difference(&reloaded.differences, out)?;
+        }
+        None => differences(&reloaded.differences, out)?,
+    }
     flips(&reloaded.flips, "", out)
 }
 
@@ -138,6 +166,10 @@ fn differences(differences: &[sensor_control::Difference], out: &mut dyn Write) 
     if differences.is_empty() {
         return writeln!(out, "nothing is different");
     }
+    each_difference(differences, out)
+}
+
+fn each_difference(differences: &[sensor_control::Difference], out: &mut dyn Write) -> io::Result<()> {
     for difference in differences {
         let shown = |value: &Option<String>| {
             value.as_deref().map_or_else(|| "not set".to_owned(), |text| one_line(text, VALUE_CHARACTERS_MAX))

@@ -10,11 +10,12 @@ use sensor_ingress::{BindError, HandedIn, ListenerState, ListenerStatus, TURNED_
 use tokio::runtime::{Builder, Runtime};
 use tokio_util::sync::CancellationToken;
 
-use super::configured;
 use super::trial::Trial;
+use super::{CONFIG_FAULTS, configured};
 use crate::assemble::{Node, assemble, is_in_memory};
 use crate::cli::{Place, SendTls};
-use crate::config::{Config, ListenerConfig, Loaded, shown_path};
+use crate::config::{Config, ListenerConfig, Loaded, shown_path, strange_variables};
+use crate::host::certificate_faults;
 use crate::log::LogGuard;
 use crate::sensor::{Sensor, listening};
 use crate::shutdown::{Running, Signals};
@@ -25,9 +26,18 @@ pub(crate) fn run(place: &Place) -> anyhow::Result<ExitCode> {
         Ok(loaded) => loaded,
         Err(status) => return Ok(status),
     };
+    // Before anything is made: another start does not mend them.
+    let faults = certificate_faults(&loaded.config);
+    if !faults.is_empty() {
+        eprintln!("{}", faults.join("\n"));
+        return Ok(ExitCode::from(CONFIG_FAULTS));
+    }
     // Before the log has its thread.
     let handed_in = systemd::handed_in()?;
     let log = crate::log::start(&loaded.config.log)?;
+    for variable in strange_variables() {
+        tracing::warn!(variable, "a variable of the environment is no setting");
+    }
     // Mail is for its owner and, at most, a group that may read the archive.
     rustix::process::umask(rustix::fs::Mode::WGRP | rustix::fs::Mode::RWXO);
     raise_descriptor_limit(loaded.config.smtp.slots.connections);
@@ -64,7 +74,10 @@ async fn serve(loaded: Loaded, handed_in: Vec<HandedIn>, log: &LogGuard) -> anyh
     if is_enabled {
         node.gate.enable().await.map_err(not_bound)?;
     }
-    about.print(&node, &control, &token_path)?;
+    // Mail is taken by now; that nobody reads is no reason to stop.
+    if let Err(error) = about.print(&node, &control, &token_path) {
+        tracing::warn!(%error, "where mail is taken cannot be said on standard output");
+    }
     systemd::ready(&listening::line(&node.gate));
     systemd::watch();
     let controlled = CancellationToken::new();

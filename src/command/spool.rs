@@ -9,33 +9,39 @@ use sensor_mail::{Envelope, MailId};
 use sensor_spool::{Body, ReadOnly, RealDisk, Standing, Summary};
 use serde_json::json;
 
-use super::{configured, harmless, one_line, print};
+use super::{harmless, one_line, print, whereabouts};
 use crate::cli::{Place, SpoolCommand};
-use crate::config::Config;
+use crate::config::Whereabouts;
 
 pub(crate) fn spool(place: &Place, command: &SpoolCommand) -> anyhow::Result<ExitCode> {
-    let config = match configured(place)? {
-        Ok(loaded) => loaded.config,
+    let places = match whereabouts(place)? {
+        Ok(places) => places,
         Err(status) => return Ok(status),
     };
-    let spool =
-        open(&config)?.with_context(|| format!("there is no spool in {}", config.spool_dir().display()))?;
+    let spool = open(&places)?;
+    if spool.is_none() {
+        eprintln!("there is no spool in {} yet", places.spool_dir().display());
+    }
+    let wanted = |id: MailId| {
+        let found = spool.as_ref().map(|spool| find(spool, id)).transpose()?.flatten();
+        found.with_context(|| format!("{id} is not in the spool"))
+    };
     match command {
-        SpoolCommand::Ls { json } => list(&spool, *json),
+        SpoolCommand::Ls { json } => spool.as_ref().map_or(Ok(ExitCode::SUCCESS), |spool| list(spool, *json)),
         SpoolCommand::Show { id } => {
-            let (summary, _) = find(&spool, *id)?.with_context(|| format!("{id} is not in the spool"))?;
+            let (summary, _) = wanted(*id)?;
             print(|out| writeln!(out, "{}", harmless(&format!("{:#}", shown(&summary)))))
         }
         SpoolCommand::Export { id } => {
-            let (_, body) = find(&spool, *id)?.with_context(|| format!("{id} is not in the spool"))?;
+            let (_, body) = wanted(*id)?;
             print(|out| write_body(&body, out))
         }
     }
 }
 
 /// The spool, read beside its writer; none where it was never made.
-pub(crate) fn open(config: &Config) -> anyhow::Result<Option<ReadOnly<Envelope>>> {
-    let directory = config.spool_dir();
+pub(crate) fn open(places: &Whereabouts) -> anyhow::Result<Option<ReadOnly<Envelope>>> {
+    let directory = places.spool_dir();
     let disk = match RealDisk::existing(&directory) {
         Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(None),
         disk => disk.with_context(|| format!("cannot open {}", directory.display()))?,

@@ -1,11 +1,11 @@
 //! `[control]` and `[rules]`: how a running sensor is told things, and how gently it takes them.
 
-use std::net::SocketAddr;
+use std::net::{IpAddr, SocketAddr};
 use std::time::Duration;
 
 use sensor_settings::{Form, ItemFault, Key, Reload, Table};
 
-use super::duration;
+use super::{duration, hostname};
 
 /// Where the control plane is.
 #[derive(Debug)]
@@ -23,10 +23,30 @@ impl Control {
         });
         Self {
             address: table.read(ADDRESS, &address, "127.0.0.1:8465"),
-            hosts: table.list(HOSTS, "a list of host names", |items: &[&str]| {
-                Ok::<_, Vec<ItemFault>>(items.iter().map(|&item| item.to_owned()).collect())
-            }),
+            hosts: table.list(HOSTS, "a list of host names such as sensor.example.com", hosts),
         }
+    }
+}
+
+/// The names, or why one could never be that in a `Host`.
+fn hosts(items: &[&str]) -> Result<Vec<String>, Vec<ItemFault>> {
+    let fault = |(index, item): (usize, &&str)| {
+        let message = why_never(item)?;
+        Some(ItemFault { index, message: message.to_owned() })
+    };
+    let faults: Vec<ItemFault> = items.iter().enumerate().filter_map(fault).collect();
+    if faults.is_empty() { Ok(items.iter().map(|&item| item.to_owned()).collect()) } else { Err(faults) }
+}
+
+fn why_never(host: &str) -> Option<&'static str> {
+    if host.parse::<IpAddr>().is_ok() || host.parse::<SocketAddr>().is_ok() {
+        Some("is an address: those that requests come to are known, and no other one is taken")
+    } else if host.eq_ignore_ascii_case("localhost") {
+        Some("is known on loopback, and taken nowhere else")
+    } else if hostname(host).is_err() {
+        Some("is not a host name; write it without scheme, port and path")
+    } else {
+        None
     }
 }
 

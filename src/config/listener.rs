@@ -182,7 +182,8 @@ const LISTENER_SECURITY: Key = Key::new(
     "security",
     "What smtp.tls.security is for this listener alone. Not set: the same.",
     Reload::Live,
-);
+)
+.example("\"required\"");
 const CLIENT_CERTIFICATES: Key = Key::new(
     "client_certificates",
     "Whether clients are asked for a certificate in TLS: request records what it is worth; with require\n\
@@ -193,7 +194,8 @@ const CLIENT_CA: Key = Key::new(
     "client_ca",
     "Certificates of the authorities whose clients' certificates are good, PEM.",
     Reload::Live,
-);
+)
+.example("\"/etc/mailsensor/clients.pem\"");
 const PROXY: Key = Key::new(
     "proxy",
     "Proxies and load balancers that begin each connection with a PROXY header (version 1 or 2). One from\n\

@@ -5,7 +5,7 @@ use std::path::{Path, PathBuf};
 use anyhow::Context;
 use sensor_settings::{Effective, Faults, Layers, MainFile, Places, Reader, Shown, Source};
 
-use super::{Config, STATE_DIR, state_dir};
+use super::{Config, STATE_DIR, Whereabouts, state_dir};
 use crate::cli::Place;
 
 /// Read when no file is named and this one exists.
@@ -16,6 +16,8 @@ const DROP_INS: &str = "conf.d";
 const RUNTIME_FILE: &str = "runtime.toml";
 /// What the names of our variables begin with.
 const PREFIX: &str = "MAILSENSOR";
+/// The one variable that is no setting: it names the file.
+const FILE_VARIABLE: &str = "MAILSENSOR_CONFIG";
 /// systemd says here where credentials are.
 const CREDENTIALS: &str = "CREDENTIALS_DIRECTORY";
 
@@ -42,6 +44,14 @@ pub(crate) fn load(place: &Place) -> anyhow::Result<Result<Loaded, Faults>> {
     }))
 }
 
+/// Where the things of the sensor are, as far as a configuration tells that is faulty.
+///
+/// # Errors
+/// When an option of the command line is no text.
+pub(crate) fn glance(place: &Place) -> anyhow::Result<Option<Whereabouts>> {
+    Ok(places(place)?.glance(Whereabouts::told))
+}
+
 fn places(place: &Place) -> anyhow::Result<Places> {
     let file = match &place.config {
         Some(file) => MainFile::Required(file.clone()),
@@ -66,4 +76,40 @@ fn runtime(reader: &Reader) -> PathBuf {
 fn environment() -> impl Iterator<Item = (String, String)> {
     std::env::vars_os()
         .filter_map(|(name, value)| Some((name.into_string().ok()?, value.to_string_lossy().into_owned())))
+}
+
+/// A sentence for each variable that looks like one of ours and is none. No fault: orchestrators make variables
+/// of the names of services, such as `MAILSENSOR_SERVICE_HOST`.
+pub(crate) fn strange_variables() -> Vec<String> {
+    environment().filter_map(|(name, _)| strange(&name)).collect()
+}
+
+fn strange(name: &str) -> Option<String> {
+    let rest = name.strip_prefix(PREFIX)?.strip_prefix('_')?;
+    if rest.starts_with('_') || name == FILE_VARIABLE {
+        return None;
+    }
+    Some(format!("{name} sets nothing; a setting has two underscores, such as {PREFIX}__{rest}"))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_variable_with_one_underscore_is_strange() {
+        for (name, is_strange) in [
+            ("MAILSENSOR_SMTP__ENABLED", true),
+            ("MAILSENSOR_STATE_DIR", true),
+            ("MAILSENSOR__SMTP__ENABLED", false),
+            ("MAILSENSOR_CONFIG", false),
+            ("MAILSENSORS_X", false),
+            ("MAILSENSOR", false),
+            ("OTHER_X", false),
+        ] {
+            assert_eq!(strange(name).is_some(), is_strange, "{name}");
+        }
+        let told = strange("MAILSENSOR_SMTP__ENABLED").unwrap();
+        assert!(told.ends_with("such as MAILSENSOR__SMTP__ENABLED"), "{told}");
+    }
 }

@@ -138,8 +138,10 @@ const CERTIFICATE: Key = Key::new(
     "The certificate chain, PEM, own certificate first. Not set: a self-signed one is made once\n\
      and kept in the state directory.",
     Reload::Live,
-);
-const CERTIFICATE_KEY: Key = Key::new("key", "The certificate's private key, PEM.", Reload::Live);
+)
+.example("\"/etc/ssl/certs/sensor.pem\"");
+const CERTIFICATE_KEY: Key = Key::new("key", "The certificate's private key, PEM.", Reload::Live)
+    .example("\"/etc/ssl/private/sensor.key\"");
 
 fn slot_limits(table: &Table<'_>) -> SlotLimits {
     SlotLimits {

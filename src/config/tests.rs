@@ -103,3 +103,21 @@ fn a_listener_without_a_tls_level_has_that_of_all() {
 }
 
 mod schema;
+
+#[test]
+fn a_host_that_no_request_can_name_is_a_fault() {
+    for (host, is_fault) in [
+        ("sensor.example.com", false),
+        ("Sensor", false),
+        ("sensor.example.com:8465", true),
+        ("https://sensor.example.com", true),
+        ("*.example.com", true),
+        ("b\u{fc}cher.example", true),
+        ("192.0.2.1", true),
+        ("2001:db8::1", true),
+        ("localhost", true),
+        ("", true),
+    ] {
+        assert_eq!(read(&format!("control.hosts = [{host:?}]")).is_err(), is_fault, "{host}");
+    }
+}

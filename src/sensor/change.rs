@@ -17,6 +17,7 @@ use super::{Sensor, Settings, listening};
 use crate::assemble::{door_settings, identity, listener_plans};
 use crate::config::Config;
 use crate::systemd;
+use crate::whole;
 
 /// The most characters of a value that the log shows: lists may have a hundred thousand entries.
 const SHOWN_MAX: usize = 200;
@@ -68,10 +69,12 @@ impl Sensor {
         };
         let identity = shows.as_ref().map(|(identity, _)| identity);
         let prepared = self.prepare(&next, identity).map_err(ReloadRefused::NotApplied)?;
-        if let Some((present, Some(fresh))) = &shows
-            && present.renew(fresh)
-        {
-            tracing::info!(fingerprint = fresh.fingerprint(), "listeners show another certificate");
+        let certificate = match &shows {
+            Some((present, Some(fresh))) => present.renew(fresh).then(|| fresh.fingerprint()),
+            Some((_, None)) | None => None,
+        };
+        if let Some(fingerprint) = &certificate {
+            tracing::info!(fingerprint, "listeners show another certificate");
         }
         let differences = differences(&settings.shown, &shown);
         let flips = flips(&settings.config.smtp.rules, &next.smtp.rules);
@@ -83,7 +86,7 @@ impl Sensor {
         settings.enter(self, next, shown);
         self.carry_out(prepared);
         told(&differences, "settings reloaded");
-        Ok(Reloaded { differences, flips })
+        Ok(Reloaded { differences, flips, certificate })
     }
 
     /// A sensor that goes down opens nothing, and what it kept would be seen by the next one only.
@@ -93,12 +96,12 @@ impl Sensor {
 
     /// The certificate that `config` wants shown.
     fn identity(&self, config: &Config) -> Result<Option<TlsIdentity>, String> {
-        identity(config, &self.tls_dir).map_err(|error| format!("{error:#}"))
+        identity(config, &self.tls_dir).map_err(|error| whole(&error))
     }
 
     /// What listeners that are as `config` wants them need: all of it, or nothing is changed.
     fn prepare(&self, config: &Config, identity: Option<&TlsIdentity>) -> Result<Prepared, String> {
-        let plans = listener_plans(config, identity).map_err(|error| format!("{error:#}"))?;
+        let plans = listener_plans(config, identity).map_err(|error| whole(&error))?;
         let prepared = self.gate.prepare(plans, config.smtp.rules.enabled, config.drain_deadline);
         Handle::current().block_on(prepared).map_err(|errors| told_all(&errors))
     }

@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use sensor_control::{Explained, Fault, Outcome, Question, Step};
 use sensor_ingress::{Door, read_interfaces};
-use sensor_mail::{Admission, ForwardPath};
+use sensor_mail::{Admission, ForwardPath, Refusal};
 use sensor_policy::{Decision, Explanation, Interface, Octets, Rules, Treatment};
 use sensor_smtp::Reply;
 
@@ -78,14 +78,41 @@ fn step(
         (Admission::Refuse(_), _) => Outcome::Refused,
         (Admission::TryLater(_), _) => Outcome::TryLater,
     };
+    let by_rules = || {
+        let default = explanation.default.as_ref().map(ToString::to_string);
+        (explanation.rule().to_string(), explanation.reason.to_string(), default)
+    };
+    let (rule, reason, default) = closed(&decision.admission).unwrap_or_else(by_rules);
     Step {
         question: explanation.question.to_string(),
         outcome,
-        rule: Some(explanation.rule().to_string()),
-        reason: explanation.reason.to_string(),
-        default: explanation.default.as_ref().map(ToString::to_string),
+        rule: Some(rule),
+        reason,
+        default,
         reply: refusal(&decision.admission).map_or_else(|| admitted.to_owned(), |reply| reply.to_string()),
         softened: decision.softened,
+    }
+}
+
+/// Rule and reason where it is the door that decides: no rule was asked.
+fn closed(admission: &Admission) -> Option<(String, String, Option<String>)> {
+    let (Admission::Refuse(refusal) | Admission::TryLater(refusal)) = admission else { return None };
+    let told = |rule: &str, reason: &str| Some((rule.to_owned(), reason.to_owned(), None));
+    match refusal {
+        Refusal::Disabled => told("enabled", "the sensor is switched off"),
+        Refusal::Draining => told("drain", "the sensor is going down"),
+        Refusal::Client(_)
+        | Refusal::RecipientDomain(_)
+        | Refusal::MessageSize { .. }
+        | Refusal::Recipients { .. }
+        | Refusal::Connections { .. }
+        | Refusal::ConnectionsOfClient { .. }
+        | Refusal::TlsRequired
+        | Refusal::StorageLow
+        | Refusal::MemoryLow
+        | Refusal::StorageFailed
+        | Refusal::StorageSlow
+        | Refusal::BareNewline => None,
     }
 }
 

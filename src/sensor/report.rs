@@ -55,6 +55,9 @@ impl Sensor {
                 .collect(),
             space: space(&spool),
             enabled: self.gate.status().is_open,
+            archive_failing: self.pipeline.store_error().is_some(),
+            pipeline_paused: self.pipeline.is_paused(),
+            reload_refused: self.reload_refused.load().is_some(),
         }
     }
 
@@ -68,6 +71,22 @@ impl Sensor {
         }
     }
 
+    /// What goes on as it is until a person does something.
+    fn troubles(&self) -> Vec<String> {
+        let archive = self
+            .pipeline
+            .store_error()
+            .map(|error| format!("the archive cannot be written, mail waits in the spool: {error}"));
+        let reload = self.reload_refused.load().as_deref().map(|why| {
+            format!(
+                "the last reload was refused, and what was in force before stays: {why} (mailsensor check)"
+            )
+        });
+        let paused = "pipeline.paused is true: mail stays in the spool";
+        let paused = self.pipeline.is_paused().then(|| paused.to_owned());
+        archive.into_iter().chain(reload).chain(paused).collect()
+    }
+
     /// What a person should look at.
     fn warnings(
         &self,
@@ -76,7 +95,7 @@ impl Sensor {
         spool: &SpoolStatus,
         certificates: &[Certificate],
     ) -> Vec<String> {
-        let mut warnings = Vec::new();
+        let mut warnings = self.troubles();
         if let Some(fault) = &gate.fault {
             warnings.push(format!("the listeners are not as they were ordered to be: {fault}"));
         }

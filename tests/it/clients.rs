@@ -3,6 +3,7 @@
 use std::fs;
 use std::process::{Command, Stdio};
 
+use super::harness::client::Client;
 use super::harness::postfix::Postfix;
 use super::harness::recorder::Recorder;
 use super::harness::sensor::{Home, Sensor};
@@ -192,5 +193,50 @@ fn the_corpus_is_stored_byte_for_byte_by_data_and_by_bdat() {
     for (id, message) in &sent {
         let day = super::harness::archived(&home.state(), id);
         assert!(fs::read(&day).unwrap() == *message, "{} differs", day.display());
+    }
+}
+
+/// What README.md says about Postfix: copies of some mail, by a transport of its own that pins the certificate.
+#[test]
+fn the_recipe_for_postfix_delivers_to_the_pinned_certificate_only() {
+    let test = "the_recipe_for_postfix_delivers_to_the_pinned_certificate_only";
+    let home = Home::new("security = \"required\"\n[smtp]\ndestination_domains = [\"sensor.example.com\"]");
+    let sensor = home.start();
+    let status: serde_json::Value = serde_json::from_slice(&home.output(&["status", "--json"])).unwrap();
+    let right = status["certificates"][0]["fingerprint"].as_str().unwrap().to_owned();
+    let copied = home.path().join("sensor_bcc");
+    fs::write(&copied, "@example.com    copy@sensor.example.com\n").unwrap();
+    let wrong = format!("{}{}", if right.starts_with("00") { "FF" } else { "00" }, &right[2..]);
+    for (fingerprint, is_taken) in [(wrong, false), (right, true)] {
+        // Postfix before 3.6, and later ones that keep its defaults, would compare MD5.
+        let main = format!(
+            "compatibility_level = 2\nrecipient_bcc_maps = texthash:{}\n\
+             transport_maps = inline:{{ sensor.example.com=sensor:[127.0.0.1]:{}, example.com=discard: }}\n",
+            copied.display(),
+            sensor.address.port()
+        );
+        let master = format!(
+            "sensor unix - - n - 20 smtp\n  -o smtp_tls_security_level=fingerprint\n  \
+             -o smtp_tls_fingerprint_digest=sha256\n  -o smtp_tls_fingerprint_cert_match={fingerprint}\n"
+        );
+        let Some(postfix) = Postfix::start(test, &main, &master) else { return };
+        let sent = Client::hello(postfix.address).data(
+            "ada@example.test",
+            "bob@example.com",
+            b"Subject: copy\r\n\r\n.\r\n",
+        );
+        assert!(sent.starts_with("250"), "{sent}");
+        if is_taken {
+            postfix.wait_empty();
+            let kept = home.wait_kept(1);
+            let record: serde_json::Value =
+                serde_json::from_slice(&home.output(&["message", "show", &kept[0]])).unwrap();
+            assert_eq!(record["envelope"]["recipients"][0]["path"], "copy@sensor.example.com", "{record}");
+        } else {
+            wait_for("the copy to be deferred", || {
+                postfix.log().contains("Server certificate not verified").then_some(())
+            });
+            assert!(home.kept().is_empty());
+        }
     }
 }

@@ -25,3 +25,4 @@ mod send;
 mod simulation;
 mod survival;
 mod systemd;
+mod trouble;

@@ -11,6 +11,7 @@ use http_body_util::BodyExt;
 use hyper::body::Body as _;
 use serde::de::DeserializeOwned;
 use serde_json::error::Category;
+use serde_path_to_error::{Path, Segment};
 
 use crate::change::Fault;
 use crate::problem::{Problem, ProblemKind};
@@ -38,14 +39,39 @@ impl<S: Sync, T: DeserializeOwned> FromRequest<S> for Json<T> {
             let detail = format!("send Content-Type: {}", JSON_TYPES[0]);
             return Err(Problem::new(ProblemKind::UnsupportedMediaType, detail));
         }
-        let octets = read(request).await?;
-        serde_json::from_slice(&octets).map(Self).map_err(|error| match error.classify() {
-            Category::Data => Problem::faulty(vec![Fault::new("", error.to_string())]),
-            Category::Io | Category::Syntax | Category::Eof => {
-                Problem::new(ProblemKind::BadRequest, format!("the body is not JSON: {error}"))
-            }
-        })
+        parse(&read(request).await?).map(Self)
     }
+}
+
+fn parse<T: DeserializeOwned>(octets: &[u8]) -> Result<T, Problem> {
+    let mut text = serde_json::Deserializer::from_slice(octets);
+    let parsed = serde_path_to_error::deserialize(&mut text).map_err(|error| {
+        let member = member(error.path());
+        (member, error.into_inner())
+    });
+    let whole = parsed.and_then(|value| text.end().map(|()| value).map_err(|error| (String::new(), error)));
+    whole.map_err(|(member, error)| match error.classify() {
+        Category::Data => Problem::faulty(vec![Fault::new(member, error.to_string())]),
+        Category::Io | Category::Syntax | Category::Eof => {
+            Problem::new(ProblemKind::BadRequest, format!("the body is not JSON: {error}"))
+        }
+    })
+}
+
+/// The member that is to blame, lists counted from 1 as in every fault; empty for the whole body.
+fn member(path: &Path) -> String {
+    let mut name = String::new();
+    for segment in path {
+        match segment {
+            Segment::Seq { index } => name += &format!("[{}]", index + 1),
+            Segment::Map { key } | Segment::Enum { variant: key } => {
+                name += if name.is_empty() { "" } else { "." };
+                name += key;
+            }
+            Segment::Unknown => {}
+        }
+    }
+    name
 }
 
 fn is_json(headers: &HeaderMap) -> bool {

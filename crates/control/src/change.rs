@@ -156,6 +156,9 @@ pub struct Reloaded {
     pub differences: Vec<Difference>,
     /// The defaults that it turned around. An edit of a file needs no other confirmation.
     pub flips: Vec<Flip>,
+    /// The SHA-256 fingerprint of the certificate that listeners show from now on, where it is another one than
+    /// before.
+    pub certificate: Option<String>,
 }
 
 /// Why a reload has changed nothing.

@@ -46,7 +46,8 @@ pub struct Flags {
 pub enum ClientError {
     /// Nobody listens: for the operator.
     #[error(
-        "no sensor is running with {}: start it (mailsensor run), or name its state directory (--state-dir)",
+        "no sensor is running with {}: start it (mailsensor run); if one runs, its state directory is another: \
+         where state_dir was edited since it was started, name the former one (--state-dir)",
         path.display()
     )]
     NotRunning {

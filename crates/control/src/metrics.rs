@@ -59,6 +59,7 @@ pub(crate) fn exposition(metrics: &Metrics) -> String {
     let help = "Refusals that were answered 4yz because a narrowing of the rules is gentle";
     counter(&mut registry, "refusals_softened", help, metrics.softened);
     gauge(&mut registry, "enabled", "Whether mail is taken", u64::from(metrics.enabled));
+    troubles(&mut registry, metrics);
     refusals(&mut registry, metrics);
     certificates(&mut registry, &metrics.certificates);
     let mut text = String::new();
@@ -66,9 +67,22 @@ pub(crate) fn exposition(metrics: &Metrics) -> String {
     text
 }
 
+/// What needs a person, 1 where it does.
+fn troubles(registry: &mut Registry, metrics: &Metrics) {
+    let mut trouble = |name, help, is_so| gauge(registry, name, help, u64::from(is_so));
+    trouble("archive_failing", "Whether the archive cannot be written", metrics.archive_failing);
+    trouble("pipeline_paused", "Whether pipeline.paused leaves mail in the spool", metrics.pipeline_paused);
+    trouble("reload_refused", "Whether the last reload was refused", metrics.reload_refused);
+}
+
 fn conservation(registry: &mut Registry, figures: &Conservation) {
     let Conservation { accepted, in_spool, kept, set_aside, withdrawn, lost } = *figures;
-    counter(registry, "messages_accepted", "Messages that were answered 250", accepted);
+    counter(
+        registry,
+        "messages_accepted",
+        "Messages made durable: answered 250, but for the withdrawn",
+        accepted,
+    );
     gauge(registry, "messages_in_spool", "Accepted messages that wait to be kept", in_spool);
     counter(registry, "messages_kept", "Accepted messages that were kept in the archive", kept);
     gauge(registry, "messages_set_aside", "Accepted messages that wait for a person", set_aside);

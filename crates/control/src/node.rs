@@ -60,8 +60,6 @@ pub enum Readiness {
     /// It is up. A sensor that was switched off is ready: it does what it was told, no restart would help, and
     /// senders see from its closed ports that they have to go elsewhere.
     Ready,
-    /// It is not up yet.
-    Starting,
     /// It is going down.
     Draining,
 }

@@ -138,8 +138,7 @@ impl Problem {
     }
 
     pub(crate) fn faulty(faults: Vec<Fault>) -> Self {
-        let detail = "every fault is listed; nothing has changed";
-        Self { faults, ..Self::new(ProblemKind::Faulty, detail) }
+        Self { faults, ..Self::new(ProblemKind::Faulty, "faults lists what is wrong") }
     }
 }
 
@@ -208,7 +207,9 @@ impl From<ChangeRefused> for Problem {
             ChangeRefused::Overridden(overridden) => {
                 Self { overridden, ..Self::new(ProblemKind::Overridden, detail) }
             }
-            ChangeRefused::Faulty(faults) => Self::faulty(faults),
+            ChangeRefused::Faulty(faults) => {
+                Self { faults, ..Self::new(ProblemKind::Faulty, format!("{detail}; nothing has changed")) }
+            }
             ChangeRefused::NeedsConfirmation(flips) => {
                 let detail = format!("{detail}: repeat it with confirm=true (--confirm) if it is meant");
                 Self { flips, ..Self::new(ProblemKind::NeedsConfirmation, detail) }

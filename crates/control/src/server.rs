@@ -24,9 +24,6 @@ const BACKLOG: u32 = 128;
 /// How long accepting pauses when the process has no descriptor left.
 const ACCEPT_PAUSE: Duration = Duration::from_millis(100);
 
-/// How long requests that are being served may take when the control plane stops.
-const STOP_TIME: Duration = Duration::from_secs(5);
-
 /// Where the control plane is, and what it takes.
 #[derive(Clone, Debug)]
 pub struct Options {
@@ -96,6 +93,9 @@ pub enum BindError {
 }
 
 impl Control {
+    /// How long requests that are being served may take when the control plane stops.
+    pub const STOP_TIME: Duration = Duration::from_secs(5);
+
     /// Binds address and socket. Must be called within a runtime that has time and I/O.
     ///
     /// # Errors
@@ -136,10 +136,12 @@ impl Control {
         };
         let (outer, inner) = (door(router.clone()), door(router));
         tokio::join!(outer.serve_network(network), inner.serve_socket(socket));
-        for connections in [outer.connections, inner.connections] {
-            connections.close();
-            let _ = tokio::time::timeout(STOP_TIME, connections.wait()).await;
-        }
+        let ended = async |door: &Door| {
+            door.connections.close();
+            door.connections.wait().await;
+        };
+        let both = async { tokio::join!(ended(&outer), ended(&inner)) };
+        let _ = tokio::time::timeout(Self::STOP_TIME, both).await;
         // Gone already where another sensor has taken its place.
         let _ = std::fs::remove_file(socket_path);
     }

@@ -68,7 +68,7 @@ pub struct ListenerStatus {
 /// Where accepted mail is. Always `accepted = in_spool + kept + set_aside + withdrawn + lost`.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 pub struct Conservation {
-    /// Messages ever accepted: answered 250.
+    /// Messages ever accepted: durable, and answered 250 but for those that were withdrawn.
     pub accepted: u64,
     /// Those that wait in the spool.
     pub in_spool: u64,
@@ -149,6 +149,12 @@ pub struct Metrics {
     pub space: Space,
     /// Whether mail is taken.
     pub enabled: bool,
+    /// Whether mail waits in the spool because the archive cannot be written.
+    pub archive_failing: bool,
+    /// Whether mail is left in the spool because somebody wants it so.
+    pub pipeline_paused: bool,
+    /// Whether the last reload was refused.
+    pub reload_refused: bool,
 }
 
 /// Refusals by one rule.

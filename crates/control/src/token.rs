@@ -20,6 +20,9 @@ const OCTETS: usize = 32;
 const CHARACTERS_MIN: usize = 32;
 /// The largest file that is read for a token.
 const FILE_OCTETS_MAX: u64 = 4096;
+/// Why a token is not there or not to be read by whoever looks.
+const UNSEEN: [io::ErrorKind; 3] =
+    [io::ErrorKind::NotFound, io::ErrorKind::NotADirectory, io::ErrorKind::PermissionDenied];
 /// The permissions of others than the owner.
 const OTHERS: u32 = 0o077;
 
@@ -75,6 +78,25 @@ impl Token {
             Ok(file) => read(file, &path),
             Err(error) if error.kind() == io::ErrorKind::NotFound => create(state_dir, &path),
             Err(source) => Err(TokenError::Io { path, source }),
+        }
+    }
+
+    /// Looks whether the token that is there could be used by whom it belongs to, whoever asks. Where there is
+    /// none, one will be made.
+    ///
+    /// # Errors
+    /// [`TokenError`]: what would keep the sensor from starting.
+    pub fn inspect(state_dir: &Path) -> Result<(), TokenError> {
+        let path = state_dir.join(NAME);
+        let file = match open(&path) {
+            Ok(file) => file,
+            // One will be made, or it is another's to read, as it should be.
+            Err(error) if UNSEEN.contains(&error.kind()) => return Ok(()),
+            Err(source) => return Err(TokenError::Io { path, source }),
+        };
+        match read(file, &path) {
+            Ok(_) | Err(TokenError::Foreign { .. }) => Ok(()),
+            Err(error) => Err(error),
         }
     }
 

@@ -12,7 +12,6 @@
 //! recorded as such.
 
 use std::fmt;
-use std::fs;
 use std::path::Path;
 use std::sync::Arc;
 
@@ -29,7 +28,7 @@ use sensor_mail::envelope::ClientCertificate;
 use sensor_mail::terminal::visible;
 use x509_parser::prelude::{FromDer, X509Certificate};
 
-use crate::tls::TlsError;
+use crate::tls::{TlsError, read};
 
 /// The most of a subject that is recorded, in characters.
 const SUBJECT_CHARS_MAX: usize = 512;
@@ -59,7 +58,7 @@ impl Authority {
     /// When the file cannot be read, or holds none that can be used.
     pub fn load(file: &Path) -> Result<Self, TlsError> {
         let pem = |problem: String| TlsError::Pem { path: file.to_owned(), problem };
-        let octets = fs::read(file).map_err(|source| TlsError::File { path: file.to_owned(), source })?;
+        let octets = read(file)?;
         let mut roots = RootCertStore::empty();
         for certificate in CertificateDer::pem_slice_iter(&octets) {
             let certificate = certificate.map_err(|error| pem(error.to_string()))?;

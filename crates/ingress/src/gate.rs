@@ -145,6 +145,9 @@ impl Prepared {
 }
 
 impl Gate {
+    /// How long behind its deadline a drain may take: until sessions notice that they are cut.
+    pub const CUT_TIME_MAX: Duration = Duration::from_secs(1);
+
     /// A closed gate in front of `door`. Must be called within a runtime.
     ///
     /// # Errors

@@ -5,20 +5,27 @@
 //! mail server that does opportunistic TLS takes it, and an administrator can pin its fingerprint.
 
 use std::fs;
-use std::io::{self, Write};
+use std::io::{self, Read, Write};
+use std::os::unix::fs::OpenOptionsExt;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use arc_swap::ArcSwap;
 use jiff::Timestamp;
-use rustls::ServerConfig;
+use rustix::fs::OFlags;
 use rustls::pki_types::pem::PemObject;
 use rustls::pki_types::{CertificateDer, PrivateKeyDer};
 use rustls::server::{ClientHello, ResolvesServerCert};
 use rustls::sign::CertifiedKey;
+use rustls::{Error, InconsistentKeys, ServerConfig};
 use sensor_mail::Sha256;
 
 use crate::client_certificates::{self, ClientCertificates, provider};
+
+/// What is said of a key that the provider does not take. It does not tell why.
+const USABLE_KEYS: &str = "the key cannot be used: RSA needs 2048 bits at least; ECDSA P-256, P-384 and P-521 and \
+                           Ed25519 are taken too";
+const VERSIONS_FIT: &str = "the suites of the provider are for these versions";
 
 /// Where a certificate and its key are, in PEM.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -64,7 +71,7 @@ pub enum TlsError {
         /// What the system said.
         source: io::Error,
     },
-    /// A file holds no certificate or key in PEM.
+    /// A file holds no certificate or key in PEM that can be used.
     #[error("{path}: {problem}")]
     Pem {
         /// The file.
@@ -72,13 +79,19 @@ pub enum TlsError {
         /// What is wrong with it.
         problem: String,
     },
-    /// The certificate and the key do not fit together, or are too weak.
-    #[error("{certificate} and {key} cannot be used: {source}")]
-    Unusable {
+    /// The certificate and the key do not fit together.
+    #[error("the key in {key} is not that of the first certificate in {certificate}")]
+    Mismatch {
         /// The certificate's file.
         certificate: PathBuf,
         /// The key's file.
         key: PathBuf,
+    },
+    /// The certificate cannot be read, though it is one in PEM.
+    #[error("the first certificate in {certificate} cannot be used: {source}")]
+    Unusable {
+        /// The certificate's file.
+        certificate: PathBuf,
         /// What rustls said.
         source: rustls::Error,
     },
@@ -101,22 +114,18 @@ impl TlsIdentity {
         let (fingerprint, not_after) = (fingerprint(leaf), not_after(leaf));
         let key = PrivateKeyDer::from_pem_slice(&read(&files.key)?)
             .map_err(|error| pem(&files.key, format!("no private key in it: {error}")))?;
-        let serve = || {
-            let provider = provider();
-            let key = Arc::new(CertifiedKey::from_der(chain, key, &provider)?);
-            let certificate = Certificate { key, fingerprint, not_after };
-            let shown = Arc::new(Shown(ArcSwap::from_pointee(certificate)));
-            let builder =
-                ServerConfig::builder_with_provider(provider).with_safe_default_protocol_versions()?;
-            let resolver = Arc::clone(&shown) as Arc<dyn ResolvesServerCert>;
-            let config = Arc::new(builder.with_no_client_auth().with_cert_resolver(resolver));
-            Ok(Self { config, shown })
-        };
-        serve().map_err(|source| TlsError::Unusable {
-            certificate: files.certificate.clone(),
-            key: files.key.clone(),
-            source,
-        })
+        let key =
+            provider().key_provider.load_private_key(key).map_err(|_| pem(&files.key, USABLE_KEYS.into()))?;
+        let key = Arc::new(CertifiedKey::new(chain, key));
+        check_match(&key, files)?;
+        let shown = Arc::new(Shown(ArcSwap::from_pointee(Certificate { key, fingerprint, not_after })));
+        let resolver = Arc::clone(&shown) as Arc<dyn ResolvesServerCert>;
+        let config = ServerConfig::builder_with_provider(provider())
+            .with_safe_default_protocol_versions()
+            .expect(VERSIONS_FIT)
+            .with_no_client_auth()
+            .with_cert_resolver(resolver);
+        Ok(Self { config: Arc::new(config), shown })
     }
 
     /// Shows what `fresh` shows, in each handshake that begins from now on, wherever this identity is in use.
@@ -160,7 +169,7 @@ impl TlsIdentity {
     pub fn server_config_for(&self, clients: &ClientCertificates) -> Arc<ServerConfig> {
         let config = ServerConfig::builder_with_provider(provider())
             .with_safe_default_protocol_versions()
-            .expect("the suites of the provider are for these versions")
+            .expect(VERSIONS_FIT)
             .with_client_cert_verifier(clients.verifier())
             .with_cert_resolver(Arc::clone(&self.config.cert_resolver));
         Arc::new(config)
@@ -170,6 +179,16 @@ impl TlsIdentity {
     #[must_use]
     pub fn server_config(&self) -> Arc<ServerConfig> {
         Arc::clone(&self.config)
+    }
+}
+
+fn check_match(key: &CertifiedKey, files: &CertificateFiles) -> Result<(), TlsError> {
+    let certificate = files.certificate.clone();
+    match key.keys_match() {
+        // A kind of key that does not tell its public half: the handshake will show it.
+        Ok(()) | Err(Error::InconsistentKeys(InconsistentKeys::Unknown)) => Ok(()),
+        Err(Error::InconsistentKeys(_)) => Err(TlsError::Mismatch { certificate, key: files.key.clone() }),
+        Err(source) => Err(TlsError::Unusable { certificate, source }),
     }
 }
 
@@ -184,8 +203,22 @@ fn not_after(certificate: &CertificateDer<'_>) -> Option<Timestamp> {
     Timestamp::from_second(parsed.validity().not_after.timestamp()).ok()
 }
 
-fn read(path: &Path) -> Result<Vec<u8>, TlsError> {
-    fs::read(path).map_err(|source| TlsError::File { path: path.to_owned(), source })
+pub(crate) fn read(path: &Path) -> Result<Vec<u8>, TlsError> {
+    read_file(path).map_err(|source| TlsError::File { path: path.to_owned(), source })
+}
+
+/// Waits for nobody: a pipe that is never written to would hold up the start, and every change after it.
+fn read_file(path: &Path) -> io::Result<Vec<u8>> {
+    let flags = OFlags::NONBLOCK.bits().cast_signed();
+    let mut file = fs::OpenOptions::new().read(true).custom_flags(flags).open(path)?;
+    let kind = file.metadata()?.file_type();
+    // Reading a directory fails by itself, in the words of the system.
+    if !kind.is_file() && !kind.is_dir() {
+        return Err(io::Error::new(io::ErrorKind::InvalidInput, "it is a pipe or a device"));
+    }
+    let mut octets = Vec::new();
+    file.read_to_end(&mut octets)?;
+    Ok(octets)
 }
 
 /// The key is in place before the certificate: whoever sees the certificate finds its key.
@@ -213,7 +246,6 @@ fn place(path: &Path, content: &[u8]) -> Result<(), TlsError> {
 }
 
 fn owner_only() -> fs::OpenOptions {
-    use std::os::unix::fs::OpenOptionsExt;
     let mut options = fs::OpenOptions::new();
     options.write(true).create_new(true).mode(0o600);
     options
@@ -253,6 +285,26 @@ mod tests {
         assert_eq!(not_after.to_string(), "2027-01-02T00:00:00Z");
     }
 
+    /// Made for this test, and used by nobody.
+    const RSA_1024: &str = "\
+-----BEGIN PRIVATE KEY-----
+MIICdQIBADANBgkqhkiG9w0BAQEFAASCAl8wggJbAgEAAoGBALNfCa/Z9p3lPQMD
+QPI9qUq/r4zSpXJbzcObC6I5idK6+YgrwjANvVO/yR9QZQQIqCxFC8NseehyP1gt
+zy8Tndxmke/FckQb8QkezT3GX2F2Ux97gzd3cNj0evREOHODkIHccmx4fr0xki+u
+66pUl5Wqk4D53NcK6+x0hDu/DZJ5AgMBAAECgYAerEbUynoQwC2xwTGu+vpjLOpR
+M4hVSPuj0nSn1h0KayzWq1z2qLLSin5TG4VarjxL7ba4QWmLZVYNty+xxjH9QD/B
+cCLtkAsh8vqgpCY0ku8WUPXazGjNy1yoq18FfZYmsfZESselMoIeM4ahBxBU/nAE
+52v+3jLWJgN+Y00r8QJBANxiNzFocMZ/QI9gcysLc2pDrkE4kAmSn6m7n1Us63iI
+ROCGoqmLvJE3Kn49QLHA7h/kQgUgTywuJzftj9QAOtUCQQDQXAsW1AmWEurMlcHi
+yKnKGQ2tam8Xtr8lu0mxw8Mlg+cvBXsRZorMpAKGkwjEOf8sF4nks/sbn9DGlyo4
+l0MVAkAavmx2OXdeDzk1bP3s3lHeNmJiFcwc7Uck4NjgDDhzAw5gtNXufz+d27Tz
+Ztl/+KqtAhUk7BvPf7ZQqiqHDpQVAkBrirZmh/aSsRzjj4BNL0kDeL7ofQDt+nLa
+ZLp6uBHnMReH24pTxttpGFX9Y7KopU6hUVzo4ESBU5GMjsVKBDipAkBVhhATyn2T
+ZfUrW+GLNxzXMa5ZVI+UTTs/5yQsfjTXC6aYJ/ZuRnR4yWvjyqkOEKjSIf9ZOjSV
+6UbNj9vgfCZ+
+-----END PRIVATE KEY-----
+";
+
     #[test]
     fn what_cannot_serve_is_refused_by_the_name_of_its_file() {
         let folder = tempfile::tempdir().unwrap();
@@ -267,6 +319,20 @@ mod tests {
         assert!(load(folder.path().join("none.pem"), key.clone()).contains("none.pem: No such file"));
         assert!(load(key.clone(), key.clone()).contains("no certificate in it"));
         assert!(load(cert.clone(), cert.clone()).contains("no private key in it"));
-        assert!(load(cert, two.join("self-signed.key.pem")).contains("cannot be used"));
+        let other = two.join("self-signed.key.pem");
+        assert_eq!(
+            load(cert.clone(), other.clone()),
+            format!(
+                "the key in {} is not that of the first certificate in {}",
+                other.display(),
+                cert.display()
+            )
+        );
+        let weak = folder.path().join("weak.pem");
+        fs::write(&weak, RSA_1024).unwrap();
+        assert!(load(cert.clone(), weak).contains("weak.pem: the key cannot be used: RSA needs 2048 bits"));
+        let pipe = folder.path().join("pipe");
+        assert!(std::process::Command::new("mkfifo").arg(&pipe).status().unwrap().success());
+        assert!(load(cert, pipe).contains("pipe: it is a pipe"));
     }
 }

@@ -1,7 +1,7 @@
 //! The loop: lease, describe, keep, settle.
 
 use std::panic::{AssertUnwindSafe, catch_unwind};
-use std::sync::Arc;
+use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
 use sensor_mail::Envelope;
@@ -62,6 +62,7 @@ pub struct Pipeline {
     keeper: Arc<dyn Keeper>,
     options: Options,
     clock: sensor_spool::Clock,
+    store_error: Mutex<Option<String>>,
 }
 
 impl Pipeline {
@@ -73,7 +74,20 @@ impl Pipeline {
         options: Options,
         clock: sensor_spool::Clock,
     ) -> Arc<Self> {
-        Arc::new(Self { spool, keeper, options, clock })
+        Arc::new(Self { spool, keeper, options, clock, store_error: Mutex::default() })
+    }
+
+    /// Whether mail is left in the spool.
+    #[must_use]
+    pub fn is_paused(&self) -> bool {
+        self.options.paused
+    }
+
+    /// Why the store could not be written when that was last tried; none where it could. What is to be kept
+    /// waits in the spool meanwhile.
+    #[must_use]
+    pub fn store_error(&self) -> Option<String> {
+        self.store_error.lock().unwrap_or_else(PoisonError::into_inner).clone()
     }
 
     /// Works until `stop`, or until the spool is shut down. Groups in hand are finished first.
@@ -104,7 +118,9 @@ impl Pipeline {
                     Err(sensor_spool::Closed) => return,
                 },
             };
-            match self.keep(leases).await {
+            let kept = self.keep(leases).await;
+            self.note(kept.as_ref().err());
+            match kept {
                 Ok(outcomes) => {
                     let nothing_was_read = outcomes.iter().all(|(_, outcome)| is_return(outcome));
                     if self.spool.conclude(outcomes).await.is_err() {
@@ -125,6 +141,11 @@ impl Pipeline {
                 () = tokio::time::sleep(pause) => pause = (pause * 2).min(STORE_PAUSE_MAX),
             }
         }
+    }
+
+    fn note(&self, error: Option<&StoreError>) {
+        let mut noted = self.store_error.lock().unwrap_or_else(PoisonError::into_inner);
+        *noted = error.map(ToString::to_string);
     }
 
     /// Keeps a group; says what becomes of each lease. On an error the leases are dropped: due again.

@@ -53,7 +53,7 @@ pub(crate) fn boolean(node: &Node) -> Result<(bool, String), Vec<Misfit>> {
 /// A whole number between two bounds that fit a `T`.
 pub(crate) fn integer<T: TryFrom<i64>>(node: &Node, min: i64, max: i64) -> Result<(T, String), Vec<Misfit>> {
     let number = node.value.integer().ok_or_else(|| match node.value.text() {
-        Some(text) if text.parse::<i64>().is_ok() => {
+        Some(text) if text.parse().is_ok_and(|number| (min..=max).contains(&number)) => {
             vec![Misfit::new(node, format!("is a string; did you mean {text}, without quotes?"))]
         }
         Some(_) | None => vec![Misfit::kind(node)],
@@ -69,16 +69,22 @@ pub(crate) fn text<T: 'static>(
     source: &Source,
     node: &Node,
 ) -> Result<(T, String), Vec<Misfit>> {
-    let text =
-        node.value.text().or_else(|| source.raw(node.span.clone())).ok_or_else(|| vec![unquoted(node)])?;
+    let text = node
+        .value
+        .text()
+        .or_else(|| source.raw(node.span.clone()))
+        .ok_or_else(|| vec![unquoted(node, |number| form.may_be(number))])?;
     let value = form.parse(text).map_err(|why| vec![Misfit::new(node, why)])?;
     Ok((value, quoted(text)))
 }
 
-fn unquoted(node: &Node) -> Misfit {
-    match node.value.integer() {
-        Some(number) => Misfit::new(node, format!("is a number; did you mean \"{number}\"?")),
-        None => Misfit::kind(node),
+/// `is_taken` says whether a number would do if it stood in quotes: what would not is not proposed.
+fn unquoted(node: &Node, is_taken: impl Fn(&str) -> bool) -> Misfit {
+    match node.value.integer().map(|number| number.to_string()) {
+        Some(number) if is_taken(&number) => {
+            Misfit::new(node, format!("is a number; did you mean \"{number}\"?"))
+        }
+        Some(_) | None => Misfit::kind(node),
     }
 }
 
@@ -89,9 +95,9 @@ pub(crate) fn list<T>(
     parse: impl Fn(&[&str]) -> Result<T, Vec<ItemFault>>,
 ) -> Result<(T, String), Vec<Misfit>> {
     let texts = match (node.value.list(), node.value.text()) {
-        (Some(nodes), _) => strings(nodes)?,
+        (Some(nodes), _) => strings(nodes, |number| parse(&[number]).is_ok())?,
         (None, Some(text)) if source.raw(node.span.clone()).is_some() => separated(text),
-        (None, Some(text)) if text.len() <= PROPOSED_OCTETS_MAX => {
+        (None, Some(text)) if text.len() <= PROPOSED_OCTETS_MAX && parse(&[text]).is_ok() => {
             return Err(vec![Misfit::new(node, format!("is a string; did you mean [{}]?", quoted(text)))]);
         }
         (None, Some(_) | None) => return Err(vec![Misfit::kind(node)]),
@@ -113,12 +119,12 @@ fn separated(text: &str) -> Vec<&str> {
 
 /// The elements of an array, if all are strings. Where one is not, the others are not looked at: their faults
 /// may name each other by number.
-fn strings(nodes: &[Node]) -> Result<Vec<&str>, Vec<Misfit>> {
+fn strings(nodes: &[Node], is_taken: impl Fn(&str) -> bool) -> Result<Vec<&str>, Vec<Misfit>> {
     let (mut texts, mut misfits) = (Vec::with_capacity(nodes.len()), Vec::new());
     for (index, node) in nodes.iter().enumerate() {
         match node.value.text() {
             Some(text) => texts.push(text),
-            None => misfits.push(Misfit { index: Some(index), ..unquoted(node) }),
+            None => misfits.push(Misfit { index: Some(index), ..unquoted(node, &is_taken) }),
         }
     }
     if misfits.is_empty() { Ok(texts) } else { Err(misfits) }

@@ -1,8 +1,11 @@
 //! Files as sources.
 
-use std::fs::{self, File};
+use std::fs::{self, File, OpenOptions};
 use std::io::{self, Read};
+use std::os::unix::fs::OpenOptionsExt;
 use std::path::Path;
+
+use rustix::fs::OFlags;
 
 use crate::source::{SOURCE_OCTETS_MAX, Source};
 
@@ -14,24 +17,27 @@ impl Source {
     /// is where the file is blank: a disk that was full leaves that, more often than somebody writes it.
     #[must_use]
     pub fn read(path: &Path) -> Self {
-        Self::taken(path, Self::file)
+        Self::taken(path, Self::file, "if it is meant to set nothing, put a comment into it")
     }
 
     /// The file that the program writes itself; nothing where there is none yet.
     pub(crate) fn read_runtime(path: &Path) -> Self {
-        match fs::symlink_metadata(path) {
-            Err(error) if error.kind() == io::ErrorKind::NotFound => Self::runtime(&shown(path), ""),
-            Ok(_) | Err(_) => Self::taken(path, Self::runtime),
+        match (fs::symlink_metadata(path), path.parent()) {
+            (Err(error), _) if error.kind() == io::ErrorKind::NotFound => Self::runtime(&shown(path), ""),
+            // Whoever named the directory knows nothing of this file.
+            (Err(error), Some(parent)) if error.kind() == io::ErrorKind::NotADirectory => {
+                Self::unreadable(&shown(parent), "is no directory; name another one, or move what is there")
+            }
+            (Ok(_) | Err(_), _) => Self::taken(path, Self::runtime, "remove it, and nothing is set in it"),
         }
     }
 
-    fn taken(path: &Path, take: impl FnOnce(&str, Vec<u8>) -> Self) -> Self {
+    fn taken(path: &Path, take: impl FnOnce(&str, Vec<u8>) -> Self, advice: &str) -> Self {
         let name = shown(path);
         match read(path, SOURCE_OCTETS_MAX) {
-            Ok(octets) if octets.trim_ascii().is_empty() => Self::unreadable(
-                &name,
-                "is empty, as a full disk leaves it; if it is meant to set nothing, put a comment into it",
-            ),
+            Ok(octets) if octets.trim_ascii().is_empty() => {
+                Self::unreadable(&name, format!("is empty, as a full disk leaves it; {advice}"))
+            }
             Ok(octets) => take(&name, octets),
             Err(error) => Self::unreadable(&name, why(&error)),
         }
@@ -72,12 +78,24 @@ fn shown(path: &Path) -> String {
     path.display().to_string()
 }
 
-/// Reads no more than one octet beyond the limit, which shows that the file is too large: it may be a device
-/// that never ends.
+/// Reads no more than one octet beyond the limit, which shows that the file is too large.
 pub(crate) fn read(path: &Path, octets_max: usize) -> io::Result<Vec<u8>> {
     let mut octets = Vec::new();
-    File::open(path)?.take(octets_max as u64 + 1).read_to_end(&mut octets)?;
+    open(path)?.take(octets_max as u64 + 1).read_to_end(&mut octets)?;
     Ok(octets)
+}
+
+/// Waits for nobody: a pipe that is never written to would hold up every change of the settings.
+fn open(path: &Path) -> io::Result<File> {
+    let file =
+        OpenOptions::new().read(true).custom_flags(OFlags::NONBLOCK.bits().cast_signed()).open(path)?;
+    let kind = file.metadata()?.file_type();
+    // Reading a directory fails by itself, in the words of the system.
+    if kind.is_file() || kind.is_dir() {
+        Ok(file)
+    } else {
+        Err(io::Error::new(io::ErrorKind::InvalidInput, "it is a pipe or a device"))
+    }
 }
 
 /// Why a file cannot be read, behind its name.
@@ -92,4 +110,5 @@ const ADVICE: &[(io::ErrorKind, &str)] = &[
     (io::ErrorKind::NotFound, "write it or name another one"),
     (io::ErrorKind::PermissionDenied, "let this user read it and look into its directory"),
     (io::ErrorKind::IsADirectory, "name a file in it"),
+    (io::ErrorKind::InvalidInput, "name a file"),
 ];

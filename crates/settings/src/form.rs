@@ -17,6 +17,8 @@ type Parse<T> = dyn Fn(&str) -> Result<T, String>;
 pub struct Form<T> {
     kind: Kind,
     parse: Box<Parse<T>>,
+    /// Whether somebody may mean a number where it takes one in quotes: hardly with a path.
+    may_be_number: bool,
 }
 
 impl<T: 'static> Form<T> {
@@ -24,7 +26,8 @@ impl<T: 'static> Form<T> {
     /// `parse` says what is wrong with a text, and what may have been meant.
     #[must_use]
     pub fn new(expected: &str, parse: impl Fn(&str) -> Result<T, String> + 'static) -> Self {
-        Self { kind: Kind::Text { expected: expected.to_owned() }, parse: Box::new(parse) }
+        let kind = Kind::Text { expected: expected.to_owned() };
+        Self { kind, parse: Box::new(parse), may_be_number: true }
     }
 
     /// One of a few words, each with what it stands for.
@@ -41,7 +44,7 @@ impl<T: 'static> Form<T> {
                 None => "unknown word".to_owned(),
             }),
         };
-        Self { kind: Kind::Words(names), parse: Box::new(parse) }
+        Self { kind: Kind::Words(names), parse: Box::new(parse), may_be_number: true }
     }
 
     pub(crate) fn kind(&self) -> &Kind {
@@ -50,6 +53,11 @@ impl<T: 'static> Form<T> {
 
     pub(crate) fn parse(&self, text: &str) -> Result<T, String> {
         (self.parse)(text)
+    }
+
+    /// Whether a number that stands without quotes was meant with them.
+    pub(crate) fn may_be(&self, number: &str) -> bool {
+        self.may_be_number && self.parse(number).is_ok()
     }
 }
 
@@ -65,10 +73,11 @@ impl Form<PathBuf> {
     /// A path.
     #[must_use]
     pub fn path() -> Self {
-        Self::new("a path", |text| match non_empty(text)?.contains('\0') {
+        let path = Self::new("a path", |text| match non_empty(text)?.contains('\0') {
             true => Err("a path holds no NUL".to_owned()),
             false => Ok(text.into()),
-        })
+        });
+        Self { may_be_number: false, ..path }
     }
 }
 

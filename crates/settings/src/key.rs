@@ -15,13 +15,15 @@ pub struct Key {
     pub secret: bool,
     /// Whether the control plane may set it, in the run-time layer.
     pub run_time: bool,
+    /// A value as TOML, for a key that has no default: what somebody may write.
+    pub example: Option<&'static str>,
 }
 
 impl Key {
     /// A key whose value may be shown.
     #[must_use]
     pub const fn new(name: &'static str, doc: &'static str, reload: Reload) -> Self {
-        Self { name, doc, reload, secret: false, run_time: false }
+        Self { name, doc, reload, secret: false, run_time: false, example: None }
     }
 
     /// The same key, which the control plane may set. Not for what says where things are or who may reach
@@ -29,6 +31,13 @@ impl Key {
     #[must_use]
     pub const fn at_run_time(self) -> Self {
         Self { run_time: true, ..self }
+    }
+
+    /// The same key with a value as TOML, such as `"sensor.example.com"` in its quotes, that the file of all
+    /// defaults shows where there is no default.
+    #[must_use]
+    pub const fn example(self, toml: &'static str) -> Self {
+        Self { example: Some(toml), ..self }
     }
 
     /// The same key, its value shown as `***` and in no excerpt of a fault.

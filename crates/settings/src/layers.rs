@@ -151,12 +151,18 @@ impl MainFile {
 }
 
 impl Places {
-    /// All layers, and the place of the run-time layer.
-    fn sources(&self, runtime: Option<&Path>) -> (PathBuf, Vec<Source>) {
+    /// All layers but the run-time one, and how many of them are below it.
+    pub(crate) fn written(&self) -> (usize, Vec<Source>) {
         let mut sources: Vec<Source> = self.file.source().into_iter().collect();
         sources.extend(Source::read_drop_ins(&self.drop_ins));
         let below = sources.len();
         sources.extend(self.above.iter().cloned());
+        (below, sources)
+    }
+
+    /// All layers, and the place of the run-time layer.
+    fn sources(&self, runtime: Option<&Path>) -> (PathBuf, Vec<Source>) {
+        let (below, sources) = self.written();
         let reader = Reader::new(sources);
         let runtime = runtime.map_or_else(|| (self.runtime)(&reader), Path::to_owned);
         let mut sources = reader.sources;

@@ -89,6 +89,8 @@ fn property(record: &Record) -> Value {
         property["writeOnly"] = true.into();
     } else if let Some(default) = &record.default {
         property["default"] = json_of(default);
+    } else if let Some(example) = record.key.example {
+        property["examples"] = json!([json_of(example)]);
     }
     property
 }
@@ -105,6 +107,6 @@ fn kind(kind: &Kind) -> Value {
 
 /// A value that was written as TOML.
 fn json_of(toml: &str) -> Value {
-    let document: toml::Table = format!("value = {toml}").parse().expect("a default is TOML");
-    serde_json::to_value(&document["value"]).expect("a default is JSON, too")
+    let document: toml::Table = format!("value = {toml}").parse().expect("a default or an example is TOML");
+    serde_json::to_value(&document["value"]).expect("and JSON, too")
 }

@@ -132,7 +132,8 @@ impl Shown {
         out
     }
 
-    /// A file of all keys with their meaning and default, each commented out: it changes nothing.
+    /// A file of all keys with their meaning and default, or an example where there is none, each commented out:
+    /// it changes nothing.
     ///
     /// A line that begins with `#` and no space is a setting.
     #[must_use]
@@ -173,9 +174,14 @@ fn describe(out: &mut String, record: &Record) {
     if record.key.run_time {
         comment_lines(out, "The control plane may set it.");
     }
-    match &record.default {
-        Some(default) => line(out, format_args!("#{} = {default}", record.key.name)),
-        None => line(out, format_args!("# {} has no default", record.key.name)),
+    let name = record.key.name;
+    match (&record.default, record.key.example) {
+        (Some(default), _) => line(out, format_args!("#{name} = {default}")),
+        (None, Some(example)) => {
+            comment_lines(out, "It has no default; for example:");
+            line(out, format_args!("#{name} = {example}"));
+        }
+        (None, None) => line(out, format_args!("# {name} has no default")),
     }
 }
 

@@ -102,6 +102,11 @@ impl<'r> Table<'r> {
         !self.layers.is_empty()
     }
 
+    /// Whether each source could be read to its end.
+    pub(crate) fn has_whole_sources(&self) -> bool {
+        self.reader.sources.iter().all(|source| source.damage.is_empty())
+    }
+
     /// A table of this table.
     #[must_use]
     pub fn table(&self, name: &'static str, doc: &'static str) -> Self {

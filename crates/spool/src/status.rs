@@ -114,6 +114,7 @@ impl Board {
     }
 
     pub(crate) fn set_full(&self, full: Option<Full>) {
+        tell_change(self.full(), full);
         let at = REASONS.iter().position(|&reason| reason == full).expect("all reasons are listed");
         self.full.store(u8::try_from(at).expect("six reasons"), Ordering::Relaxed);
     }
@@ -133,4 +134,19 @@ impl Board {
     fn lock(&self) -> MutexGuard<'_, Status> {
         self.status.lock().unwrap_or_else(PoisonError::into_inner)
     }
+}
+
+/// One line when the space runs low, one when there is room again. What fails is told where it does.
+fn tell_change(before: Option<Full>, now: Option<Full>) {
+    match (is_low(before), now) {
+        (false, Some(why @ (Full::Octets | Full::Inodes))) => {
+            tracing::warn!(%why, "nothing more is taken: senders are told to come back");
+        }
+        (true, None) => tracing::info!("there is room again: the spool takes what comes"),
+        (false | true, None | Some(_)) => {}
+    }
+}
+
+fn is_low(full: Option<Full>) -> bool {
+    matches!(full, Some(Full::Octets | Full::Inodes))
 }

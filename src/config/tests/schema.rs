@@ -24,7 +24,7 @@ fn misfit(schema: &Value, document: &Value, path: &str) -> Option<String> {
                 let known = &words["properties"];
                 document.as_object().is_none_or(|keys| keys.keys().all(|name| known.get(name).is_some()))
             }
-            "$schema" | "title" | "description" | "default" | "x-reload" | "x-run-time" => true,
+            "$schema" | "title" | "description" | "default" | "examples" | "x-reload" | "x-run-time" => true,
             other => panic!("{other} is not known to this check"),
         };
         (!fits).then(|| format!("{path}: {word}"))
@@ -56,9 +56,15 @@ fn the_shipped_file_fits_commented_or_not() {
     let setting =
         |line: &'static str| line.strip_prefix('#').filter(|rest| !rest.starts_with(' ')).unwrap_or(line);
     let uncommented: Vec<&str> = shipped.lines().map(setting).collect();
-    let uncommented = uncommented.join("\n");
+    // An authority is of use only where certificates are asked for.
+    let asked = ["client_certificates = \"ignore\"", "client_certificates = \"request\""];
+    let uncommented = uncommented.join("\n").replace(asked[0], asked[1]);
     assert_eq!(judged(&uncommented), (None, true));
-    // Everything that has a default is set there: nothing of the schema was left untried.
+    // Everything has a default or an example there: nothing of the schema was left untried.
+    let shown = read(&uncommented).unwrap();
+    let unset: Vec<&str> =
+        shown.iter().filter(|record| record.value.is_none()).map(|record| record.path.as_str()).collect();
+    assert_eq!(unset, [""; 0]);
     let document: toml::Table = uncommented.parse().unwrap();
     assert_eq!(document["smtp"]["limits"].as_table().unwrap().len(), 12);
     assert_eq!(document["smtp"]["listener"][0]["address"].as_str(), Some("127.0.0.1:2525"));

@@ -33,8 +33,17 @@ impl Api {
         self.ask("GET", path, "")
     }
 
+    /// What is answered as it is.
+    pub(crate) fn text(&self, path: &str) -> String {
+        self.exchange("GET", path, "").1
+    }
+
     pub(crate) fn post(&self, path: &str) -> Answer {
         self.ask("POST", path, "")
+    }
+
+    pub(crate) fn post_json(&self, path: &str, body: &Value) -> Answer {
+        self.ask("POST", path, &body.to_string())
     }
 
     pub(crate) fn patch(&self, path: &str, body: &Value) -> Answer {
@@ -42,6 +51,14 @@ impl Api {
     }
 
     fn ask(&self, method: &str, path: &str, body: &str) -> Answer {
+        let (head, body) = self.exchange(method, path, body);
+        let status = head.split(' ').nth(1).unwrap().parse().unwrap();
+        let etag = head.lines().find_map(|line| line.strip_prefix("etag: ")).map(str::to_owned);
+        Answer { status, etag, body: serde_json::from_str(&body).unwrap_or(Value::Null) }
+    }
+
+    /// Head and body of the answer.
+    fn exchange(&self, method: &str, path: &str, body: &str) -> (String, String) {
         let mut stream = TcpStream::connect(self.address).unwrap();
         stream.set_read_timeout(Some(PATIENCE)).unwrap();
         let kind = if body.is_empty() { "" } else { "Content-Type: application/merge-patch+json\r\n" };
@@ -56,8 +73,6 @@ impl Api {
         let mut answer = String::new();
         stream.read_to_string(&mut answer).unwrap();
         let (head, body) = answer.split_once("\r\n\r\n").unwrap();
-        let status = head.split(' ').nth(1).unwrap().parse().unwrap();
-        let etag = head.lines().find_map(|line| line.strip_prefix("etag: ")).map(str::to_owned);
-        Answer { status, etag, body: serde_json::from_str(body).unwrap_or(Value::Null) }
+        (head.to_owned(), body.to_owned())
     }
 }

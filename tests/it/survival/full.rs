@@ -10,6 +10,8 @@ use crate::harness::tmpfs::Tmpfs;
 use crate::harness::wait_for;
 
 const MIB: u64 = 1 << 20;
+const FULL: &str = "nothing more is taken: senders are told to come back";
+const ROOM: &str = "there is room again: the spool takes what comes";
 
 fn message(number: usize) -> Vec<u8> {
     let line = format!("line of message {number} {}\r\n", "x".repeat(60));
@@ -59,6 +61,9 @@ fn a_full_spool_refuses_for_now_drains_without_new_space_and_recovers() {
     let mut sent = fill(&sensor, 0..1_000);
     let reply = refusal(&sent);
     assert!(reply.starts_with("452 4.3.1"), "{reply}");
+    let lines = wait_for("the line that tells", || Some(home.logged(FULL)).filter(|lines| !lines.is_empty()));
+    assert_eq!(lines.len(), 1, "one line however often it is asked: {lines:?}");
+    assert_eq!(lines[0]["level"], "WARN");
     assert!(account(&sent, &home.spooled_messages()) >= 50, "only {} were taken", sent.len());
     // Reading is not writing: a full spool is killed and found again.
     sensor.kill();
@@ -70,6 +75,7 @@ fn a_full_spool_refuses_for_now_drains_without_new_space_and_recovers() {
     sent.push(send_until_taken(sensor.address, &message(2_000)));
     home.wait_drained();
     assert!(sensor.end().success());
+    assert!(!home.logged(ROOM).is_empty(), "{}", home.log());
     let kept: BTreeMap<_, _> = read_archive(&archive);
     let acknowledged = account(&sent, &kept);
     let counts = home.counts();
@@ -97,6 +103,9 @@ fn a_disk_that_others_fill_refuses_for_now_and_leaves_no_ghost() {
     let reply = refusal(&sent);
     assert!(reply.starts_with("452 4.3.1") || reply.starts_with("451 4.3.0"), "{reply}");
     account(&sent, &home.spooled_messages());
+    let refused = home.command(&["disable"]);
+    let told = String::from_utf8_lossy(&refused.stderr).into_owned();
+    assert!(!refused.status.success() && told.contains("to close the door nevertheless"), "{told}");
     std::fs::remove_file(home.state().join("ballast")).unwrap();
     sent.push(send_until_taken(sensor.address, &message(2_000)));
     sensor.kill();
@@ -116,6 +125,11 @@ fn mail_waits_in_the_spool_while_the_archive_is_full() {
     wait_for("the full archive to be noticed", || {
         home.logged("mail cannot be kept; it waits in the spool").pop().map(drop)
     });
+    let is_warned = || {
+        let status: serde_json::Value = serde_json::from_slice(&home.output(&["status", "--json"])).unwrap();
+        status["warnings"].to_string().contains("the archive cannot be written")
+    };
+    assert!(is_warned());
     let waiting = home.spooled();
     assert!(!waiting.is_empty());
     for entry in &waiting {
@@ -123,6 +137,7 @@ fn mail_waits_in_the_spool_while_the_archive_is_full() {
     }
     disk.resize(16 * MIB);
     home.wait_drained();
+    assert!(!is_warned());
     assert!(sensor.end().success());
     account(&sent, &home.archived_messages());
     let counts = home.counts();

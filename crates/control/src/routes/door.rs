@@ -56,7 +56,7 @@ pub(super) async fn show(State(work): State<Work>, _: Sensor, _: Nothing) -> Res
     ),
     request_body(content((SmtpPatch = "application/json"), (SmtpPatch = "application/merge-patch+json"))),
     responses(
-        (status = 200, description = "What has changed", body = Changed, headers(("ETag" = String, description = "Of the settings after the change"))),
+        (status = 200, description = "What has changed", body = Changed, headers(("ETag" = String, description = "Of the settings after the change; not of a dry run"))),
         (status = 409, description = "`overridden` or `needs-confirmation`", body = Problem, content_type = "application/problem+json"),
         (status = 412, description = "The settings are others by now", body = Problem, content_type = "application/problem+json"),
         (status = 422, description = "Every fault", body = Problem, content_type = "application/problem+json"),
@@ -80,7 +80,8 @@ pub(super) async fn change(
         ("If-Match" = Option<String>, Header, pattern = r#"^(\*|"[0-9a-f]{32}")$"#, description = "The ETag of the settings that are meant to be changed"),
         Parameters
     ),
-    responses((status = 200, description = "What has changed", body = Changed))
+    responses((status = 200, description = "What has changed", body = Changed,
+        headers(("ETag" = String, description = "Of the settings after the change; not of a dry run"))))
 )]
 pub(super) async fn enable(
     State(work): State<Work>,
@@ -101,7 +102,8 @@ pub(super) async fn enable(
         ("If-Match" = Option<String>, Header, pattern = r#"^(\*|"[0-9a-f]{32}")$"#, description = "The ETag of the settings that are meant to be changed"),
         Parameters
     ),
-    responses((status = 200, description = "What has changed", body = Changed))
+    responses((status = 200, description = "What has changed", body = Changed,
+        headers(("ETag" = String, description = "Of the settings after the change; not of a dry run"))))
 )]
 pub(super) async fn disable(
     State(work): State<Work>,

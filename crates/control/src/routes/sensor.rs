@@ -102,7 +102,7 @@ pub(super) async fn livez(_: Nothing) -> &'static str {
 
 /// Tells whether the sensor does what it was told to
 ///
-/// A sensor that was switched off is ready; one that starts or goes down is not.
+/// A sensor that was switched off is ready; one that goes down is not. One that starts does not answer yet.
 #[utoipa::path(
     get, path = "/readyz", operation_id = "readyz", tag = "monitoring", security(()),
     responses(
@@ -113,6 +113,6 @@ pub(super) async fn livez(_: Nothing) -> &'static str {
 pub(super) async fn readyz(State(work): State<Work>, _: Nothing) -> (StatusCode, &'static str) {
     match work.node.readiness() {
         Readiness::Ready => (StatusCode::OK, "ready\n"),
-        Readiness::Starting | Readiness::Draining => (StatusCode::SERVICE_UNAVAILABLE, "unready\n"),
+        Readiness::Draining => (StatusCode::SERVICE_UNAVAILABLE, "unready\n"),
     }
 }

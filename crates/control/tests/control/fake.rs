@@ -74,6 +74,9 @@ fn figures() -> Metrics {
         certificates: vec![("relay".to_owned(), -60)],
         space: Space { octets: 1 << 26, live_octets: 4096, free_octets: 1 << 30, free_inodes: 77 },
         enabled: true,
+        archive_failing: true,
+        pipeline_paused: false,
+        reload_refused: true,
     }
 }
 
@@ -190,7 +193,7 @@ impl Node for FakeNode {
         match self.refuses.lock().unwrap().clone() {
             Some(ChangeRefused::Faulty(faults)) => Err(ReloadRefused::Faulty(faults)),
             Some(other) => Err(ReloadRefused::NotApplied(other.to_string())),
-            None => Ok(Reloaded { differences: Vec::new(), flips: Vec::new() }),
+            None => Ok(Reloaded { differences: Vec::new(), flips: Vec::new(), certificate: None }),
         }
     }
 

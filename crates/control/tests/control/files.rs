@@ -56,7 +56,9 @@ fn a_token_that_is_none_is_refused_and_left_alone() {
         let directory = tempfile::tempdir().unwrap();
         let path = directory.path().join("control.token");
         put(&path, text, *mode);
+        let inspected = Token::inspect(directory.path());
         let outcome = Token::load_or_create(directory.path());
+        assert_eq!(inspected.is_ok(), outcome.is_ok(), "{text:?} {mode:o}: {inspected:?}");
         match (outcome, expected) {
             (Ok(_), None) => {}
             (Err(error), Some(fits)) => {
@@ -81,6 +83,9 @@ fn a_token_is_a_file_of_its_own() {
     fs::create_dir(directory.path().join("control.token")).unwrap();
     let error = Token::load_or_create(directory.path()).unwrap_err();
     assert!(matches!(error, TokenError::Unusable { .. }), "{error}");
+    assert!(Token::inspect(directory.path()).is_err());
+    assert!(Token::inspect(&directory.path().join("missing")).is_ok(), "one will be made");
+    assert!(Token::inspect(&elsewhere).is_ok(), "where that cannot be is not about the token");
     let missing = Token::load_or_create(&directory.path().join("missing")).unwrap_err();
     assert!(matches!(missing, TokenError::Io { .. }), "{missing}");
 }

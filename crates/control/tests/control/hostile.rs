@@ -186,3 +186,32 @@ async fn every_answer_keeps_itself_to_itself() {
         assert_eq!(policy, Some("default-src 'none'; frame-ancestors 'none'"), "{path}");
     }
 }
+
+#[tokio::test]
+async fn a_member_that_cannot_be_used_is_named() {
+    let running = Running::start();
+    for (body, key, message) in [
+        (r#"{"client": "x"}"#, "client", "invalid IP address"),
+        (
+            r#"{"client": "192.0.2.7", "recipients": ["bob@example.com", 7]}"#,
+            "recipients[2]",
+            "expected a string",
+        ),
+        (r#"{"client": "192.0.2.7", "colour": 1}"#, "colour", "unknown field"),
+        (r#"{}"#, "", "missing field `client`"),
+        (r#"[]"#, "", "invalid length"),
+    ] {
+        let answer = running.json("POST", "/v1/explain", body).await;
+        let problem = answer.problem();
+        assert!(
+            !problem.detail.contains("changed"),
+            "nothing is ever changed by a question: {}",
+            problem.detail
+        );
+        let [fault] = &problem.faults[..] else { panic!("{body}: {problem:?}") };
+        assert_eq!(fault.key, key, "{body}: {fault:?}");
+        assert!(fault.message.contains(message), "{body}: {fault:?}");
+    }
+    let more = running.json("POST", "/v1/explain", r#"{"client": "192.0.2.7"} x"#).await;
+    more.is_problem(400, "bad-request");
+}

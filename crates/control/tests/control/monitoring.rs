@@ -49,6 +49,9 @@ async fn the_figures_balance_and_hold_no_address() {
         ("spool_size_bytes", 67_108_864.0),
         ("spool_free_bytes", 1_073_741_824.0),
         ("enabled", 1.0),
+        ("archive_failing", 1.0),
+        ("pipeline_paused", 0.0),
+        ("reload_refused", 1.0),
     ];
     for (name, value) in expected {
         assert_eq!(of(name), value, "{name}");

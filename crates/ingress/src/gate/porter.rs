@@ -10,12 +10,9 @@ use tokio::sync::mpsc;
 use tokio::time::{Instant, sleep_until, timeout};
 
 use super::post::{Accepting, Opening, Post};
-use super::{Drained, HandedIn, ListenerState, Order, Shown};
+use super::{Drained, Gate, HandedIn, ListenerState, Order, Shown};
 use crate::door::{Closed, Door};
 use crate::listener::{BindError, ListenerPlan, bind};
-
-/// How long sessions may take to notice that they are cut.
-const CUT_TIME_MAX: Duration = Duration::from_secs(1);
 
 /// Keeps the listeners as ordered.
 pub(super) struct Porter {
@@ -317,7 +314,7 @@ impl Porter {
             cut += self.cut_due();
         }
         cut += cut_all(std::mem::take(&mut self.leaving));
-        let _ = timeout(CUT_TIME_MAX, ended).await;
+        let _ = timeout(Gate::CUT_TIME_MAX, ended).await;
         Drained { cut }
     }
 }

@@ -85,9 +85,12 @@ impl Ground {
     }
 
     fn start_with(&self, options: Options) -> tokio::task::JoinHandle<()> {
+        tokio::spawn(self.pipeline(options).run(self.stop.clone()))
+    }
+
+    fn pipeline(&self, options: Options) -> Arc<Pipeline> {
         let keeper = Arc::clone(&self.keeper) as Arc<dyn Keeper>;
-        let pipeline = Pipeline::new(self.spool.clone(), keeper, options, Arc::clone(&self.clock));
-        tokio::spawn(pipeline.run(self.stop.clone()))
+        Pipeline::new(self.spool.clone(), keeper, options, Arc::clone(&self.clock))
     }
 
     async fn accept(&self, message: &[u8]) -> MailId {
@@ -186,12 +189,17 @@ async fn a_store_that_fails_condemns_nothing() {
     let ground = Ground::new();
     let id = ground.accept(b"patient").await;
     ground.keeper.store_fails.store(20, Ordering::Relaxed);
-    let running = ground.start(false);
+    let pipeline = ground.pipeline(Options { executor: Executor::Inline, ..Options::default() });
+    assert_eq!(pipeline.store_error(), None);
+    let running = tokio::spawn(Arc::clone(&pipeline).run(ground.stop.clone()));
     while ground.keeper.store_fails.load(Ordering::Relaxed) > 10 {
         tokio::time::sleep(Duration::from_millis(50)).await;
     }
     assert_eq!(ground.spool.status().set_aside, 0);
+    let told = pipeline.store_error().expect("it fails for now");
+    assert!(told.starts_with("writing mail: "), "{told}");
     ground.quiet().await;
+    assert_eq!(pipeline.store_error(), None, "it is mended");
     assert_eq!(ground.keeper.kept(), [b"patient"]);
     assert_eq!(ground.standing(id), None);
     ground.stop.cancel();

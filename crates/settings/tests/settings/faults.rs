@@ -22,7 +22,7 @@ fn a_value_of_another_type_says_what_it_is_and_what_was_expected() {
     );
     check(
         "state_dir = 7\n[smtp]\ndestination_domains = \"example.com\"\nlimits.recipients = 0.5",
-        r#"mailsensor.toml:1:13: state_dir: is a number; did you mean "7"?
+        r#"mailsensor.toml:1:13: state_dir: is a number
   |
 1 | state_dir = 7
   |             ^
@@ -108,7 +108,7 @@ fn forms_say_what_is_wrong_with_a_text() {
     let idle = "smtp.limits.idle";
     for (text, fault) in [
         ("smtp.limits.idle = '30'", format!("{idle}: the unit is missing; did you mean 30s?")),
-        ("smtp.limits.idle = 30", format!("{idle}: is a number; did you mean \"30\"?")),
+        ("smtp.limits.idle = 30", format!("{idle}: is a number")),
         ("smtp.limits.idle = 'soon'", format!("{idle}: not a duration")),
         ("smtp.limits.idle = ''", format!("{idle}: not a duration")),
         ("smtp.limits.idle = '-5s'", format!("{idle}: a duration is not negative")),
@@ -123,6 +123,11 @@ fn forms_say_what_is_wrong_with_a_text() {
             "smtp.limits.recipients = '7'",
             "smtp.limits.recipients: is a string; did you mean 7, without quotes?".to_owned(),
         ),
+        // What would be a fault again is not proposed.
+        ("smtp.limits.recipients = '-5'", "smtp.limits.recipients: is a string".to_owned()),
+        ("smtp.limits.recipients = '100001'", "smtp.limits.recipients: is a string".to_owned()),
+        ("smtp.listener = [{name='a', address=25}]", "smtp.listener[1].address: is a number".to_owned()),
+        ("smtp.destination_domains = 'a b'", "smtp.destination_domains: is a string".to_owned()),
         ("state_dir = ''", "state_dir: is empty".to_owned()),
         ("state_dir = 'a\\u0000'", String::new()),
         ("state_dir = \"a\\u0000\"", "state_dir: a path holds no NUL".to_owned()),

@@ -2,9 +2,11 @@
 
 use std::fs;
 use std::path::{Path, PathBuf};
+use std::process::Command;
 
 use sensor_settings::{
-    Difference, Effective, Faults, Layers, MainFile, Places, Reader, Reload, SOURCE_OCTETS_MAX, Source,
+    Difference, Effective, Faults, Form, Key, Layers, MainFile, Places, Reader, Reload, SOURCE_OCTETS_MAX,
+    Source, Told,
 };
 use tempfile::TempDir;
 
@@ -207,15 +209,84 @@ fn a_main_file_that_was_there_must_stay() {
 fn files_without_end_and_directories_without_end_are_refused() {
     let host = Host::new(&[]);
     let endless = host.open_with(MainFile::Required(Path::new("/dev/zero").to_owned()), Vec::new());
+    let device = "/dev/zero: cannot be read: it is a pipe or a device; name a file";
+    assert_eq!(said(&host, endless), [device]);
+    let large = host.path("main.toml");
+    fs::File::create(&large).unwrap().set_len(SOURCE_OCTETS_MAX as u64 + 1).unwrap();
     assert_eq!(
-        said(&host, endless),
-        [format!("/dev/zero: the file has more than {SOURCE_OCTETS_MAX} octets")]
+        said(&host, host.open(Vec::new())),
+        [format!("main.toml: the file has more than {SOURCE_OCTETS_MAX} octets")]
     );
+    fs::remove_file(&large).unwrap();
     for index in 0..=sensor_settings::DROP_INS_MAX {
         host.write(&format!("conf.d/{index}.toml"), "# nothing");
     }
     let crowd = host.open_with(MainFile::IfPresent(host.path("main.toml")), Vec::new());
     assert_eq!(said(&host, crowd), ["conf.d: holds more than 256 files; write some of them together"]);
+}
+
+#[test]
+fn a_pipe_that_nobody_writes_to_is_a_fault_and_holds_up_nothing() {
+    let host = Host::new(&[("main.toml", "smtp.enabled = false"), ("conf.d/1.toml", "# nothing")]);
+    let (mut layers, _) = host.open(Vec::new()).unwrap();
+    let pipe = host.path("conf.d/2.toml");
+    assert!(Command::new("mkfifo").arg(&pipe).status().unwrap().success());
+    let fault = "conf.d/2.toml: cannot be read: it is a pipe or a device; name a file";
+    assert_eq!(said(&host, layers.reload()), [fault]);
+    fs::remove_file(pipe).unwrap();
+    assert!(layers.reload().is_ok());
+}
+
+#[test]
+fn what_to_do_about_the_run_time_layer_is_said_in_its_own_words() {
+    let host = Host::new(&[("main.toml", "# nothing"), ("state/runtime.toml", " \n")]);
+    let fault = "state/runtime.toml: is empty, as a full disk leaves it; remove it, and nothing is set in it";
+    assert_eq!(said(&host, host.open(Vec::new())), [fault]);
+    // It is the directory that somebody named.
+    fs::remove_dir_all(host.path("state")).unwrap();
+    host.write("state", "a file");
+    let fault = "state: is no directory; name another one, or move what is there";
+    assert_eq!(said(&host, host.open(Vec::new())), [fault]);
+}
+
+#[test]
+fn where_the_state_is_can_be_told_while_other_things_are_faulty() {
+    let told = |main: &str, above: Vec<Source>| {
+        let host = Host::new(&[("main.toml", main)]);
+        let file = MainFile::Required(host.path("main.toml"));
+        let drop_ins = host.path("conf.d");
+        let places = Places { file, drop_ins, runtime, above, credentials: None };
+        places.glance(|reader| {
+            let key = Key::new("state_dir", "Where state is kept.", Reload::Restart);
+            reader.root().told(key, &Form::path())
+        })
+    };
+    let set = |path: &str| Told::Set(PathBuf::from(path));
+    for (main, expected) in [
+        ("state_dir = '/srv'\nnonsense = true\n[smtp]\nenabled = 7", set("/srv")),
+        ("state_dir = '/srv'\n[smtp", set("/srv")),
+        ("nonsense = true", Told::Unset),
+        // It may have stood where nothing can be read.
+        ("[smtp", Told::Hidden),
+        ("", Told::Hidden),
+        ("state_dir = 5", Told::Faulty),
+        ("state_dir = ''", Told::Faulty),
+    ] {
+        assert_eq!(told(main, Vec::new()), expected, "{main}");
+        let named = vec![Source::option("--state-dir", "state_dir", "/named")];
+        assert_eq!(told(main, named), set("/named"), "{main}");
+    }
+}
+
+#[test]
+fn the_run_time_layer_does_not_hide_where_things_are() {
+    let host = Host::new(&[("main.toml", "# nothing"), ("state/runtime.toml", "")]);
+    let above = vec![Source::option("--state-dir", "state_dir", host.path("state").to_str().unwrap())];
+    assert!(host.open(Vec::new()).is_err(), "it is faulty");
+    let file = MainFile::Required(host.path("main.toml"));
+    let places = Places { file, drop_ins: host.path("conf.d"), runtime, above, credentials: None };
+    let archive = Key::new("archive_dir", "Where mail is kept.", Reload::Restart);
+    assert_eq!(places.glance(|reader| reader.root().told(archive, &Form::path())), Told::Unset);
 }
 
 #[test]

@@ -90,8 +90,8 @@ fn domains(entries: &[&str]) -> Result<Vec<String>, Vec<ItemFault>> {
 fn listener(table: &Table<'_>) -> Option<Listener> {
     let name = table
         .required(Key::new("name", "How it is called in the log.", Reload::Restart), &Form::text("a name"));
-    let address =
-        table.required(Key::new("address", "Where it listens.", Reload::Restart), &Form::socket_address());
+    let address = Key::new("address", "Where it listens.", Reload::Restart).example("\"[::]:25\"");
+    let address = table.required(address, &Form::socket_address());
     let security = table.read(
         Key::new("security", "What TLS is for.", Reload::Restart),
         &Form::words(SECURITY),

@@ -36,12 +36,15 @@ fn what_is_no_secret_is_a_fault_that_repeats_nothing() {
     let host = Host::new(&[("empty", "\n"), ("two", "hunter2\nhunter2\n"), ("nul", "hunter2\0")]);
     host.write("latin", b"hunter2\xff");
     host.write("long", vec![b'x'; SECRET_OCTETS_MAX + 1]);
+    let pipe = std::process::Command::new("mkfifo").arg(host.path("pipe")).status().unwrap();
+    assert!(pipe.success());
     for (name, what) in [
         ("empty", "is empty"),
         ("two", "has more than one line"),
         ("nul", "has more than one line"),
         ("latin", "is not UTF-8"),
         ("long", "has more than 65536 octets"),
+        ("pipe", "cannot be read: it is a pipe or a device; name a file"),
         ("gone", "cannot be read: No such file or directory (os error 2); write it or name another one"),
     ] {
         let (secret, result) = read(&format!("\ndoor.token_file = {:?}", host.path(name)), None);

@@ -93,7 +93,8 @@ const DEFAULTS: &str = r#"# Where state is kept.
 # Where it listens.
 # Takes an IP address and a port such as 192.0.2.1:25 or [::]:25.
 # A change takes effect with the next start.
-# address has no default
+# It has no default; for example:
+#address = "[::]:25"
 
 # What TLS is for.
 # Takes one of none, opportunistic, required.
@@ -131,8 +132,8 @@ fn the_file_of_all_defaults_does_not_depend_on_what_is_set() {
 fn the_file_of_all_defaults_changes_nothing_commented_or_not() {
     let (sample, _) = read(Vec::new());
     assert_eq!(read_file(DEFAULTS).0, sample);
-    let is_listener =
-        |line: &&str| line.starts_with("#[") || line.starts_with("#security") || line.starts_with("#backlog");
+    let of_listener = ["#[", "#address", "#security", "#backlog"];
+    let is_listener = |line: &&str| of_listener.iter().any(|begin| line.starts_with(begin));
     let uncommented: Vec<&str> = DEFAULTS
         .lines()
         .filter(|line| !is_listener(line))
