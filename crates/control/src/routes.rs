@@ -94,3 +94,22 @@ async fn nothing_here(uri: Uri) -> Problem {
 async fn not_here(method: Method, uri: Uri) -> Problem {
     Problem::new(ProblemKind::MethodNotAllowed, format!("{method} is not for {}; see Allow", uri.path()))
 }
+
+#[cfg(test)]
+mod tests {
+    use std::collections::BTreeSet;
+
+    use super::*;
+
+    /// The tests of the token go by a table that is compared with the document. A route that was added past the
+    /// document would be in neither; a router tells what it serves in its `Debug` alone.
+    #[test]
+    fn every_path_that_is_served_is_in_the_document() {
+        let (routes, document) = described();
+        let told = format!("{routes:?}");
+        let (own, _) = told.split_once("fallback_router").expect("the router names its parts");
+        let served: BTreeSet<&str> = own.split('"').filter(|text| text.starts_with('/')).collect();
+        let described: BTreeSet<&str> = document.paths.paths.keys().map(String::as_str).collect();
+        assert_eq!(served, described, "{told}");
+    }
+}
