@@ -11,6 +11,7 @@
 )]
 
 mod clients;
+mod control_plane;
 mod dialogues;
 mod door;
 mod harness;
@@ -23,3 +24,4 @@ mod send;
 mod simulation;
 mod survival;
 mod systemd;
+mod tls;
