@@ -12,6 +12,7 @@
 
 mod changes;
 mod clients;
+mod control_plane;
 mod dialogues;
 mod door;
 mod harness;
@@ -25,4 +26,5 @@ mod send;
 mod simulation;
 mod survival;
 mod systemd;
+mod tls;
 mod trouble;

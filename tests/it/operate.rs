@@ -23,7 +23,8 @@ const SMTP: &str = "/v1/sensors/self/smtp";
 const SMALL: &str =
     "[spool]\nsegment_size = \"1 MiB\"\nreserve = \"1 MiB\"\n[control]\naddress = \"127.0.0.1:0\"\n";
 
-fn started(more: &str) -> (Home, Sensor, Api) {
+/// A sensor with a control plane over TCP.
+pub(crate) fn started(more: &str) -> (Home, Sensor, Api) {
     let home = Home::new(&format!("{SMALL}{more}"));
     let sensor = home.start();
     let api = Api::new(&home, sensor.control.expect("a control plane over TCP"));

@@ -5,6 +5,9 @@ use axum::http::request::Parts;
 use axum::http::{HeaderMap, header};
 use serde::Deserialize;
 use utoipa::IntoParams;
+use utoipa::openapi::Required;
+use utoipa::openapi::path::{Parameter, ParameterBuilder, ParameterIn};
+use utoipa::openapi::schema::{AnyOfBuilder, ObjectBuilder, Type};
 
 use crate::change::IfMatch;
 use crate::problem::{Problem, ProblemKind};
@@ -22,6 +25,9 @@ pub(crate) struct Parameters {
     pub(crate) confirm: bool,
 }
 
+/// A tag as ETag gives it. Lists and weak ones are read too, but nobody has a reason to send them.
+const TAG: &str = r#"^"[0-9a-f]{32}"$"#;
+
 /// Parameters and condition of a change.
 pub(crate) struct Terms {
     pub(crate) parameters: Parameters,
@@ -37,6 +43,22 @@ impl<S: Send + Sync> FromRequestParts<S> for Terms {
             .await
             .map_err(|rejection| Problem::new(ProblemKind::BadRequest, rejection.body_text()))?;
         Ok(Self { parameters, if_match })
+    }
+}
+
+/// For the document, which no derive writes: half of it is in the header, half in the query.
+impl IntoParams for Terms {
+    fn into_params(place: impl Fn() -> Option<ParameterIn>) -> Vec<Parameter> {
+        let text = || ObjectBuilder::new().schema_type(Type::String);
+        let any = text().enum_values(Some(["*"]));
+        let tags = AnyOfBuilder::new().item(any).item(text().pattern(Some(TAG)));
+        let if_match = ParameterBuilder::new()
+            .name("If-Match")
+            .parameter_in(ParameterIn::Header)
+            .required(Required::False)
+            .description(Some("The ETag of the settings that are meant to be changed, or any"))
+            .schema(Some(tags));
+        std::iter::once(if_match.build()).chain(Parameters::into_params(place)).collect()
     }
 }
 

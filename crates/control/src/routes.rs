@@ -44,14 +44,17 @@ pub fn openapi() -> OpenApi {
 
 /// All routes behind the gate.
 pub(crate) fn router(node: Arc<dyn Node>, gate: Gate) -> Router {
-    let (routes, document) = described();
+    let (routes, document) = guarded(gate);
     let mut text = serde_json::to_string_pretty(&document).expect("a document is written to memory");
     text.push('\n');
-    routes
-        .fallback(nothing_here)
-        .method_not_allowed_fallback(not_here)
-        .layer(from_fn_with_state(Arc::new(gate), guard))
-        .with_state(Work::new(node, text.into()))
+    routes.with_state(Work::new(node, text.into()))
+}
+
+/// The gate is around whatever was added before it, and around nothing else.
+fn guarded(gate: Gate) -> (Router<Work>, OpenApi) {
+    let (routes, document) = described();
+    let routes = routes.fallback(nothing_here).method_not_allowed_fallback(not_here);
+    (routes.layer(from_fn_with_state(Arc::new(gate), guard)), document)
 }
 
 fn described() -> (Router<Work>, OpenApi) {
@@ -93,4 +96,25 @@ async fn nothing_here(uri: Uri) -> Problem {
 
 async fn not_here(method: Method, uri: Uri) -> Problem {
     Problem::new(ProblemKind::MethodNotAllowed, format!("{method} is not for {}; see Allow", uri.path()))
+}
+
+#[cfg(test)]
+mod tests {
+    use std::collections::BTreeSet;
+
+    use super::*;
+    use crate::token::Token;
+
+    /// The tests of the token go by a table that is compared with the document. A route that was added past the
+    /// document would be in neither; a router tells what it serves in its `Debug` alone.
+    #[test]
+    fn every_path_that_is_served_is_in_the_document() {
+        let directory = tempfile::tempdir().unwrap();
+        let (routes, document) = guarded(Gate::new(Token::load_or_create(directory.path()).unwrap(), &[]));
+        let told = format!("{routes:?}");
+        let (own, _) = told.split_once("fallback_router").expect("the router names its parts");
+        let served: BTreeSet<&str> = own.split('"').filter(|text| text.starts_with('/')).collect();
+        let described: BTreeSet<&str> = document.paths.paths.keys().map(String::as_str).collect();
+        assert_eq!(served, described, "{told}");
+    }
 }

@@ -15,7 +15,8 @@ pub struct Smtp {
     pub enabled: bool,
     /// Domains whose recipients are covered; `!` excepts. Empty: every domain.
     pub destination_domains: Vec<String>,
-    /// What becomes of recipients of other domains: `refuse` or `accept`.
+    /// What becomes of recipients of other domains.
+    #[schema(value_type = Uncovered)]
     pub uncovered: String,
     /// Addresses and blocks that may connect; `!` excepts.
     pub clients: Vec<String>,
@@ -33,8 +34,35 @@ pub struct Smtp {
 /// TLS on the listeners.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 pub struct Tls {
-    /// `none`, `opportunistic` or `required`, on listeners that do not say it themselves.
+    /// On listeners that do not say it themselves.
+    #[schema(value_type = Security)]
     pub security: String,
+}
+
+/// What becomes of recipients of other domains.
+#[derive(ToSchema)]
+#[schema(rename_all = "snake_case")]
+#[expect(dead_code, reason = "it describes texts that the node gives and reads")]
+pub(crate) enum Uncovered {
+    /// They are refused.
+    Refuse,
+    /// They are taken and not looked into.
+    Accept,
+}
+
+/// TLS of a listener.
+#[derive(ToSchema)]
+#[schema(rename_all = "snake_case")]
+#[expect(dead_code, reason = "it describes texts that the node gives and reads")]
+pub(crate) enum Security {
+    /// There is none.
+    None,
+    /// STARTTLS is offered.
+    Opportunistic,
+    /// No mail without STARTTLS.
+    Required,
+    /// TLS from the first octet.
+    Implicit,
 }
 
 /// What there is to say about a value.

@@ -4,7 +4,7 @@ use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 
 use crate::metrics::RuleLabel;
-use crate::smtp::Grace;
+use crate::smtp::{Grace, Security};
 
 /// What a sensor is doing.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize, ToSchema)]
@@ -59,7 +59,8 @@ pub struct ListenerStatus {
     pub name: String,
     /// The address, with the real port.
     pub address: String,
-    /// `none`, `opportunistic`, `required` or `implicit`.
+    /// Its TLS.
+    #[schema(value_type = Security)]
     pub security: String,
     /// Whether it is bound.
     pub listening: bool,

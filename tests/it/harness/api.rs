@@ -12,7 +12,7 @@ use super::sensor::Home;
 /// A control plane and the right to use it.
 pub(crate) struct Api {
     pub(crate) address: SocketAddr,
-    token: String,
+    pub(crate) token: String,
 }
 
 /// What was answered.

@@ -11,18 +11,24 @@ use crate::change::{Change, Changed};
 use crate::flags::{Parameters, Terms};
 use crate::patch::Patch;
 use crate::problem::{Problem, ProblemKind};
-use crate::smtp::{GraceEnded, Key, Smtp};
+use crate::smtp::{GraceEnded, Key, Security, Smtp, Uncovered};
 use crate::work::Work;
 
-/// The name of the sensor in a path: `self`, until there are several.
-pub(crate) struct Sensor;
+/// The sensor that a path names: there is one, until there are several.
+#[derive(serde::Deserialize, utoipa::IntoParams)]
+#[into_params(parameter_in = Path)]
+pub(crate) struct Sensor {
+    /// `self`
+    #[param(example = "self", pattern = "^self$")]
+    sensor: String,
+}
 
 impl<S: Send + Sync> FromRequestParts<S> for Sensor {
     type Rejection = Problem;
 
     async fn from_request_parts(parts: &mut Parts, state: &S) -> Result<Self, Problem> {
-        match Path::<String>::from_request_parts(parts, state).await {
-            Ok(Path(name)) if name == "self" => Ok(Self),
+        match Path::<Self>::from_request_parts(parts, state).await {
+            Ok(Path(named)) if named.sensor == "self" => Ok(named),
             Ok(_) => Err(Problem::new(ProblemKind::NotFound, "there is one sensor here: self")),
             Err(rejection) => Err(Problem::new(ProblemKind::BadRequest, rejection.body_text())),
         }
@@ -34,7 +40,7 @@ impl<S: Send + Sync> FromRequestParts<S> for Sensor {
 /// Each value with its meaning on this host and its origin. The ETag is another one whenever anything in the document is.
 #[utoipa::path(
     get, path = "/v1/sensors/{sensor}/smtp", operation_id = "show_smtp", tag = "smtp",
-    params(("sensor" = String, Path, description = "`self`", example = "self")),
+    params(Sensor),
     responses((status = 200, description = "The settings", body = Smtp,
         headers(("ETag" = String, description = "For If-Match"))))
 )]
@@ -49,11 +55,7 @@ pub(super) async fn show(State(work): State<Work>, _: Sensor, _: Nothing) -> Res
 /// whole, durable, and in force when the answer comes; it survives a restart.
 #[utoipa::path(
     patch, path = "/v1/sensors/{sensor}/smtp", operation_id = "change_smtp", tag = "smtp",
-    params(
-        ("sensor" = String, Path, description = "`self`", example = "self"),
-        ("If-Match" = Option<String>, Header, pattern = r#"^(\*|"[0-9a-f]{32}")$"#, description = "The ETag of the settings that are meant to be changed"),
-        Parameters
-    ),
+    params(Sensor, Terms),
     request_body(content((SmtpPatch = "application/json"), (SmtpPatch = "application/merge-patch+json"))),
     responses(
         (status = 200, description = "What has changed", body = Changed, headers(("ETag" = String, description = "Of the settings after the change; not of a dry run"))),
@@ -75,11 +77,7 @@ pub(super) async fn change(
 /// Takes mail
 #[utoipa::path(
     post, path = "/v1/sensors/{sensor}/smtp/enable", operation_id = "enable_smtp", tag = "smtp",
-    params(
-        ("sensor" = String, Path, description = "`self`", example = "self"),
-        ("If-Match" = Option<String>, Header, pattern = r#"^(\*|"[0-9a-f]{32}")$"#, description = "The ETag of the settings that are meant to be changed"),
-        Parameters
-    ),
+    params(Sensor, Terms),
     responses((status = 200, description = "What has changed", body = Changed,
         headers(("ETag" = String, description = "Of the settings after the change; not of a dry run"))))
 )]
@@ -97,11 +95,7 @@ pub(super) async fn enable(
 /// Nothing listens any more, so that senders go elsewhere or come back later. What is in progress ends its transaction.
 #[utoipa::path(
     post, path = "/v1/sensors/{sensor}/smtp/disable", operation_id = "disable_smtp", tag = "smtp",
-    params(
-        ("sensor" = String, Path, description = "`self`", example = "self"),
-        ("If-Match" = Option<String>, Header, pattern = r#"^(\*|"[0-9a-f]{32}")$"#, description = "The ETag of the settings that are meant to be changed"),
-        Parameters
-    ),
+    params(Sensor, Terms),
     responses((status = 200, description = "What has changed", body = Changed,
         headers(("ETag" = String, description = "Of the settings after the change; not of a dry run"))))
 )]
@@ -119,7 +113,7 @@ pub(super) async fn disable(
 /// What the rules before it would have taken is refused for good from now on.
 #[utoipa::path(
     post, path = "/v1/sensors/{sensor}/smtp/end-grace", operation_id = "end_grace", tag = "smtp",
-    params(("sensor" = String, Path, description = "`self`", example = "self")),
+    params(Sensor),
     responses((status = 200, description = "What was ended", body = GraceEnded))
 )]
 pub(super) async fn end_grace(
@@ -153,11 +147,13 @@ pub(crate) struct SmtpPatch {
     enabled: Option<bool>,
     /// Domains whose recipients are covered; `!` excepts.
     destination_domains: Option<Vec<String>>,
-    /// `refuse` or `accept`.
+    /// What becomes of recipients of other domains.
+    #[schema(value_type = Option<Uncovered>)]
     uncovered: Option<String>,
     /// Addresses and blocks that may connect; `!` excepts.
     clients: Option<Vec<String>>,
     /// `unlimited` or a size such as `50 MiB`.
+    #[schema(pattern = "^(unlimited|[1-9][0-9]{0,17}|[1-9][0-9]{0,5} ?[KMGT]i?B)$")]
     message_size_limit: Option<String>,
     /// TLS on the listeners.
     tls: Option<TlsPatch>,
@@ -168,6 +164,7 @@ pub(crate) struct SmtpPatch {
 #[serde(deny_unknown_fields)]
 #[expect(dead_code, reason = "it describes what a patch may hold; reading it is patch.rs")]
 pub(crate) struct TlsPatch {
-    /// `none`, `opportunistic` or `required`.
+    /// On listeners that do not say it themselves.
+    #[schema(value_type = Option<Security>)]
     security: Option<String>,
 }

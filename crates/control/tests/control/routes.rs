@@ -67,6 +67,15 @@ async fn every_route_answers_with_the_token() {
 }
 
 #[tokio::test]
+async fn at_the_socket_every_route_answers_its_owner_without_the_token() {
+    for (method, path, body, status, _) in ROUTES {
+        let request = request(method, path, "Content-Type: application/json\r\n", body);
+        let answer = Running::start().exchange_local(&request).await;
+        assert_eq!(answer.status, *status, "{method} {path}: {answer:?}");
+    }
+}
+
+#[tokio::test]
 async fn every_method_of_every_path_needs_the_token_but_for_two() {
     let running = Running::start();
     let other_paths =
