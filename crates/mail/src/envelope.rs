@@ -189,14 +189,20 @@ impl LineEndings {
 #[derive(Clone, Copy, PartialEq, Eq, Hash)]
 pub struct Sha256(pub [u8; 32]);
 
-impl fmt::Display for Sha256 {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+impl Sha256 {
+    /// 64 lower-case hex digits, written to `buffer`.
+    fn encode(self, buffer: &mut [u8; 64]) -> &str {
         const DIGITS: &[u8; 16] = b"0123456789abcdef";
-        let mut text = [0; 64];
-        for (pair, octet) in text.chunks_exact_mut(2).zip(self.0) {
+        for (pair, octet) in buffer.chunks_exact_mut(2).zip(self.0) {
             pair.copy_from_slice(&[DIGITS[usize::from(octet >> 4)], DIGITS[usize::from(octet & 0xf)]]);
         }
-        f.pad(std::str::from_utf8(&text).expect("hex digits"))
+        std::str::from_utf8(buffer).expect("hex digits")
+    }
+}
+
+impl fmt::Display for Sha256 {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.pad(self.encode(&mut [0; 64]))
     }
 }
 
@@ -208,7 +214,7 @@ impl fmt::Debug for Sha256 {
 
 impl Serialize for Sha256 {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
-        serializer.collect_str(self)
+        serializer.serialize_str(self.encode(&mut [0; 64]))
     }
 }
 

@@ -59,19 +59,30 @@ impl MailId {
     }
 }
 
+impl MailId {
+    /// How long the text is.
+    pub const TEXT_OCTETS: usize = 36;
+
+    /// The canonical text of a UUID, written to `buffer`: lower case, four hyphens.
+    #[must_use]
+    pub fn encode(self, buffer: &mut [u8; Self::TEXT_OCTETS]) -> &str {
+        const DIGITS: &[u8; 16] = b"0123456789abcdef";
+        *buffer = [b'-'; Self::TEXT_OCTETS];
+        for (octet, at) in self.to_octets().into_iter().zip(PLACES) {
+            buffer[at] = DIGITS[usize::from(octet >> 4)];
+            buffer[at + 1] = DIGITS[usize::from(octet & 0xf)];
+        }
+        std::str::from_utf8(buffer).expect("hex digits and hyphens")
+    }
+}
+
 /// Where the two digits of each octet stand in the text.
 const PLACES: [usize; 16] = [0, 2, 4, 6, 9, 11, 14, 16, 19, 21, 24, 26, 28, 30, 32, 34];
 
 impl fmt::Display for MailId {
-    /// The canonical text of a UUID: 36 characters, lower case, four hyphens.
+    /// As [`MailId::encode`].
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        const DIGITS: &[u8; 16] = b"0123456789abcdef";
-        let mut text = [b'-'; 36];
-        for (octet, at) in self.to_octets().into_iter().zip(PLACES) {
-            text[at] = DIGITS[usize::from(octet >> 4)];
-            text[at + 1] = DIGITS[usize::from(octet & 0xf)];
-        }
-        f.pad(std::str::from_utf8(&text).expect("hex digits and hyphens"))
+        f.pad(self.encode(&mut [0; Self::TEXT_OCTETS]))
     }
 }
 
@@ -107,7 +118,7 @@ impl FromStr for MailId {
 
 impl Serialize for MailId {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
-        serializer.collect_str(self)
+        serializer.serialize_str(self.encode(&mut [0; Self::TEXT_OCTETS]))
     }
 }
 

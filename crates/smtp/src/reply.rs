@@ -68,7 +68,8 @@ impl Reply {
     /// `250 2.0.0 queued as <id>`: the message is durable.
     #[must_use]
     pub fn queued(id: MailId) -> Self {
-        Self::composed(250, (0, 0), format!("queued as {id}"))
+        let text = ["queued as ", id.encode(&mut [0; MailId::TEXT_OCTETS])].concat();
+        Self::composed(250, (0, 0), text)
     }
 
     /// The reply to what is not admitted; `None` where it is.

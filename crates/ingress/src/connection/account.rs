@@ -8,7 +8,7 @@ use std::io;
 use std::net::SocketAddr;
 
 use sensor_mail::envelope::Recipient;
-use sensor_mail::{Admission, ReversePath};
+use sensor_mail::{Admission, MailId, ReversePath};
 use sensor_smtp::{CloseReason, Reply};
 use tokio::io::{AsyncRead, AsyncWrite};
 use tracing::Level;
@@ -67,7 +67,9 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Connection<S> {
         let Accepted { id, sequence, octets } = accepted;
         let (conn, client, tls) = (self.number, self.peer.client(), self.session.tls().is_some());
         let People { from, to } = people;
-        tracing::info!(%id, sequence, octets, from, to, %client, conn, tls, "accepted");
+        let mut buffer = [0; MailId::TEXT_OCTETS];
+        let id = id.encode(&mut buffer);
+        tracing::info!(id, sequence, octets, from, to, %client, conn, tls, "accepted");
     }
 
     /// Drops the open transaction, if there is one.
