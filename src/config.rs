@@ -196,7 +196,7 @@ const SEGMENT: Key = Key::new(
 const PREPARED: Key = Key::new(
     "prepared_size",
     "How much is filled with zeros ahead, so that a burst of mail is written at the full speed of the\n\
-     storage. 0: one file, when it is about to be needed.",
+     storage; filled again when the burst is over. 0: one file, when it is about to be needed.",
     Reload::Restart,
 );
 const RESERVE: Key = Key::new(

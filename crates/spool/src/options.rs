@@ -40,7 +40,8 @@ pub struct Options {
     /// larger segments goes on with those.
     pub segment_octets: u32,
     /// Octets that are kept ready beside those in use: written once with zeros, so that a burst pays for its
-    /// own octets only. Default 0: one segment, made when it is about to be needed.
+    /// own octets only. What a burst takes is made anew when no segment was begun for 5 seconds. Default 0:
+    /// one segment, made when it is about to be needed.
     pub prepared_octets: u64,
     /// Drafts are refused while fewer octets are free on the file system. Default 256 MiB.
     pub reserve_octets: u64,

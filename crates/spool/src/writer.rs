@@ -288,7 +288,7 @@ impl Writer {
             false => return Some(Duration::ZERO),
         };
         let space = self.board.refuses().then(|| now.saturating_add(SPACE_RETRY_MILLIS));
-        let wake = [retry, due, space, self.housekeeper.retry_at(now)].into_iter().flatten().min()?;
+        let wake = [retry, due, space, self.housework_at(now)].into_iter().flatten().min()?;
         // Less than a tick of the clock must not make this a busy loop.
         Some(Duration::from_millis(wake.saturating_sub(now).max(1)))
     }

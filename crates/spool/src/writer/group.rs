@@ -56,7 +56,9 @@ impl Writer {
                 self.stop(Fate::Full, &error.to_string(), Vec::new());
                 Refused::Broken(error.to_string())
             }
-        })
+        })?;
+        self.housekeeper.has_rolled(self.clocks.now());
+        Ok(())
     }
 
     /// Makes the group durable and lets it have its effects.

@@ -25,6 +25,9 @@ const SPARES_MAX: usize = 2;
 const COPY_OCTETS_MAX: u64 = 1 << 20;
 /// Entries that are copied forward in one cycle.
 const COPY_ENTRIES_MAX: usize = 256;
+/// How long no segment was begun before more are filled ahead: filling takes the storage and the processors from
+/// the very burst that is to have them.
+const LULL_MILLIS: u64 = 5_000;
 /// How long housekeeping rests after a failure.
 const REST_MILLIS: u64 = 1_000;
 pub(super) const DAMAGED: &str = "part of the body is damaged on the storage";
@@ -42,6 +45,7 @@ pub(super) struct Housekeeper {
     poisonings: u64,
     rests_until: u64,
     order_after: u64,
+    prepare_after: u64,
 }
 
 /// An entry that is copied forward over several cycles.
@@ -65,6 +69,7 @@ impl Housekeeper {
             poisonings: 0,
             rests_until: 0,
             order_after: 0,
+            prepare_after: 0,
         }
     }
 
@@ -79,8 +84,9 @@ impl Housekeeper {
         self.space.octets = 0;
     }
 
-    pub(super) fn retry_at(&self, now: u64) -> Option<u64> {
-        (self.rests_until > now).then_some(self.rests_until)
+    /// The log went on in a new segment.
+    pub(super) fn has_rolled(&mut self, now: u64) {
+        self.prepare_after = now.saturating_add(LULL_MILLIS);
     }
 }
 
@@ -185,12 +191,27 @@ impl Writer {
 
     /// One at a time, and none out of the reserve: they are there for speed, not for need.
     fn wants_prepared(&self, now: u64) -> bool {
-        let (spares, ready) = (self.log.size().0, self.log.ready_spares());
-        if spares >= self.housekeeper.prepared || spares > ready || now < self.housekeeper.order_after {
+        if !self.lacks_prepared() || now < self.prepares_at() {
             return false;
         }
         let needed = self.housekeeper.reserve.octets + u64::from(self.log.segment_octets());
         self.log.space().is_ok_and(|space| space.octets >= needed)
+    }
+
+    /// Whether there are less than are to be ready, and none is being made.
+    fn lacks_prepared(&self) -> bool {
+        let (spares, ready) = (self.log.size().0, self.log.ready_spares());
+        spares < self.housekeeper.prepared && spares == ready
+    }
+
+    fn prepares_at(&self) -> u64 {
+        self.housekeeper.order_after.max(self.housekeeper.prepare_after)
+    }
+
+    /// When there is housework that has to wait now.
+    pub(super) fn housework_at(&self, now: u64) -> Option<u64> {
+        let prepare = self.lacks_prepared().then(|| self.prepares_at());
+        [Some(self.housekeeper.rests_until), prepare].into_iter().flatten().filter(|at| *at > now).min()
     }
 
     /// Copies what is live in the oldest segment: pieces of open drafts, then entries.

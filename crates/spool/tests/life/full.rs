@@ -102,7 +102,10 @@ fn prepared_segments_are_kept_used_and_found_again_but_never_made_out_of_the_res
         assert!(after.spare_segments < before.spare_segments, "{after:?}");
         assert_eq!(after.total_octets, before.total_octets);
         disk.set_capacity(1 << 30);
-        sleep(Duration::from_secs(1)).await;
+        sleep(Duration::from_secs(4)).await;
+        assert_eq!(spool.status().total_octets, before.total_octets, "nothing is filled within a burst");
+        sleep(Duration::from_secs(2)).await;
+        assert_eq!(spool.status().spare_segments, 5, "{:?}", spool.status());
         spool.settle(spool.lease(burst as usize).await.unwrap()).await.unwrap();
         sleep(Duration::from_secs(1)).await;
         assert_eq!(spool.status().spare_segments, 5, "{:?}", spool.status());
