@@ -36,6 +36,7 @@ use crate::status::Board;
 use crate::ticket::Ticket;
 
 mod clocks;
+mod copying;
 mod entries;
 mod group;
 mod housekeeping;

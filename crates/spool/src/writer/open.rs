@@ -145,7 +145,7 @@ fn extant(link: &Link) -> Extant {
 /// Entries that miss a part of their body are set aside by the first group.
 fn damaged_entries(replayed: &Replayed) -> VecDeque<Change> {
     let tags = replayed.damaged.iter().filter_map(|&id| Some(replayed.index.find(id)?.tag(id)));
-    let reason = super::housekeeping::DAMAGED;
+    let reason = super::copying::DAMAGED;
     tags.map(|tag| Change::SetAside { tag, reason: reason.to_owned(), reply: None }).collect()
 }
 
