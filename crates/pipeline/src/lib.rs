@@ -15,10 +15,14 @@
 //! bytes; a store that fails condemns nothing, nor does a spool that cannot be read for a while: its mail
 //! waits. It looks at header blocks only.
 
+mod event;
 mod keeper;
+mod scanner;
 mod specimen;
 mod worker;
 
+pub use event::{Emitting, Event, EventSink};
 pub use keeper::{KeepError, Keeper, StoreError};
+pub use scanner::{Budget, Dissected, FINDINGS_MAX, GAPS_MAX, Looking, Octets, Over, Piece, Report, Scanner};
 pub use specimen::{ContentError, Record, Specimen};
 pub use worker::{Executor, FAILURES_MAX, Options, Pipeline};

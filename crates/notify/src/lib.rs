@@ -1,0 +1,1 @@
+//! Sinks for events, behind the port of the pipeline.

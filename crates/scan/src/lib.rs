@@ -1,0 +1,1 @@
+//! Scanners behind the port of the pipeline, a file each.
