@@ -19,10 +19,10 @@ mod event;
 mod keeper;
 mod scanner;
 mod specimen;
-mod worker;
+mod keeping;
 
 pub use event::{Emitting, Event, EventSink};
 pub use keeper::{KeepError, Keeper, StoreError};
 pub use scanner::{Budget, Dissected, FINDINGS_MAX, GAPS_MAX, Looking, Octets, Over, Piece, Report, Scanner};
 pub use specimen::{ContentError, Record, Specimen};
-pub use worker::{Executor, FAILURES_MAX, Options, Pipeline};
+pub use keeping::{Executor, FAILURES_MAX, Options, Pipeline};
