@@ -15,14 +15,19 @@
 //! bytes; a store that fails condemns nothing, nor does a spool that cannot be read for a while: its mail
 //! waits. It looks at header blocks only.
 
+mod dissector;
 mod event;
 mod keeper;
+mod keeping;
 mod scanner;
 mod specimen;
-mod keeping;
+mod taker;
+pub mod worker;
 
+pub use dissector::{Dissection, Dissector, Inspector};
 pub use event::{Emitting, Event, EventSink};
 pub use keeper::{KeepError, Keeper, StoreError};
 pub use scanner::{Budget, Dissected, FINDINGS_MAX, GAPS_MAX, Looking, Octets, Over, Piece, Report, Scanner};
 pub use specimen::{ContentError, Record, Specimen};
 pub use keeping::{Executor, FAILURES_MAX, Options, Pipeline};
+pub use taker::{Assignment, Inline, NoWorker, Taken, Taker, Taking, Task};

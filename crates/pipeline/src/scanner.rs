@@ -10,6 +10,7 @@ use std::time::Duration;
 use bytes::Bytes;
 use sensor_mail::finding::{Coverage, Finding, Gap, Missed, Severity};
 use sensor_mail::part::{Part, PartId};
+use serde::{Deserialize, Serialize};
 use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
 
@@ -162,7 +163,7 @@ impl Budget {
 }
 
 /// What one scanner says of one message.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Report {
     scanner: Box<str>,
     findings: Vec<Finding>,
@@ -224,6 +225,21 @@ impl Report {
     /// Which rules or signatures were used.
     pub fn used(&mut self, ruleset: impl Into<Box<str>>) {
         self.ruleset = Some(ruleset.into());
+    }
+
+    /// Whose report it is.
+    #[must_use]
+    pub fn scanner(&self) -> &str {
+        &self.scanner
+    }
+
+    /// The words of gaps and the version of the rules.
+    pub(crate) fn texts(&self) -> impl Iterator<Item = &str> {
+        let reasons = self.gaps.iter().filter_map(|gap| match &gap.why {
+            Missed::Skipped(why) | Missed::Failed(why) => Some(&**why),
+            Missed::TimedOut => None,
+        });
+        reasons.chain(self.ruleset.as_deref())
     }
 
     /// What was found by now.
