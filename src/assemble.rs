@@ -32,7 +32,7 @@ pub(crate) fn assemble(config: &Config, handed_in: Vec<HandedIn>) -> anyhow::Res
     let archive_disk = RealDisk::new(archive_dir)
         .map_err(|error| not_usable("the archive directory", archive_dir, &error))?;
     let archive = Arc::new(DirectoryArchive::new(Arc::new(archive_disk)));
-    let pipeline = Pipeline::new(spool.clone(), archive, pipeline_options(config), Arc::clone(&clock));
+    let pipeline = Pipeline::new(spool.clone(), archive, None, pipeline_options(config), Arc::clone(&clock));
     let identity = identity(config, &config.tls_dir())?;
     let ids = MailIds::new(config.node, salt()?);
     let intake = Intake::new(spool.clone(), ids, config.node, clock, config.spool.commit_deadline);

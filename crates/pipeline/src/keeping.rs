@@ -1,4 +1,4 @@
-//! The loop: lease, describe, keep, settle.
+//! The loop: lease, describe, keep, ask for a look, settle.
 
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::{Arc, Mutex, PoisonError};
@@ -9,6 +9,7 @@ use sensor_spool::{Lease, Outcome, Spool};
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
+use crate::job::{Job, commit_jobs};
 use crate::keeper::{KeepError, Keeper, StoreError};
 use crate::specimen::{ContentError, Specimen};
 
@@ -60,21 +61,25 @@ pub enum Executor {
 pub struct Pipeline {
     spool: Spool<Envelope>,
     keeper: Arc<dyn Keeper>,
+    /// Where a look is asked for at each message that is kept; none where nothing looks.
+    jobs: Option<Spool<Job>>,
     options: Options,
     clock: sensor_spool::Clock,
     store_error: Mutex<Option<String>>,
 }
 
 impl Pipeline {
-    /// A pipeline from `spool` to `keeper`; nothing happens before [`run`](Self::run).
+    /// A pipeline from `spool` to `keeper`, which asks for a look at each message in `jobs` where there are
+    /// scanners; nothing happens before [`run`](Self::run).
     #[must_use]
     pub fn new(
         spool: Spool<Envelope>,
         keeper: Arc<dyn Keeper>,
+        jobs: Option<Spool<Job>>,
         options: Options,
         clock: sensor_spool::Clock,
     ) -> Arc<Self> {
-        Arc::new(Self { spool, keeper, options, clock, store_error: Mutex::default() })
+        Arc::new(Self { spool, keeper, jobs, options, clock, store_error: Mutex::default() })
     }
 
     /// Whether mail is left in the spool.
@@ -118,7 +123,10 @@ impl Pipeline {
                     Err(sensor_spool::Closed) => return,
                 },
             };
-            let kept = self.keep(leases).await;
+            let kept = match self.keep(leases).await {
+                Ok(outcomes) => self.ask_for_looks(&outcomes).await.map(|()| outcomes),
+                Err(error) => Err(error),
+            };
             self.note(kept.as_ref().err());
             match kept {
                 Ok(outcomes) => {
@@ -141,6 +149,17 @@ impl Pipeline {
                 () = tokio::time::sleep(pause) => pause = (pause * 2).min(STORE_PAUSE_MAX),
             }
         }
+    }
+
+    /// Before the messages are settled: ended in between, the program keeps them again and asks again.
+    async fn ask_for_looks(&self, outcomes: &[(Lease<Envelope>, Outcome)]) -> Result<(), StoreError> {
+        let Some(spool) = &self.jobs else { return Ok(()) };
+        let kept = outcomes.iter().filter(|(_, outcome)| *outcome == Outcome::Settle);
+        let jobs = kept.map(|(lease, _)| Job::first(lease.header.id));
+        commit_jobs(spool, jobs).await.map_err(|error| StoreError {
+            doing: "asking for a look".to_owned(),
+            source: std::io::Error::other(error.to_string()),
+        })
     }
 
     fn note(&self, error: Option<&StoreError>) {
@@ -241,7 +260,7 @@ fn examine(lease: &Lease<Envelope>) -> Result<Specimen, KeepError> {
 /// A panic is a failed try of the message it came over: a bug of ours, or one that somebody's mail was made to
 /// find, must not hold up other mail. Nothing is left half done: specimens are only read, and a keeper is
 /// asked again for what it was cut short in.
-fn guarded<T>(work: impl FnOnce() -> T) -> Result<T, KeepError> {
+pub(crate) fn guarded<T>(work: impl FnOnce() -> T) -> Result<T, KeepError> {
     catch_unwind(AssertUnwindSafe(work)).map_err(|_| KeepError::Panicked)
 }
 

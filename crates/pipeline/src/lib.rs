@@ -17,8 +17,10 @@
 
 mod dissector;
 mod event;
+mod job;
 mod keeper;
 mod keeping;
+mod look;
 mod scanner;
 mod specimen;
 mod taker;
@@ -26,8 +28,13 @@ pub mod worker;
 
 pub use dissector::{Dissection, Dissector, Inspector};
 pub use event::{Emitting, Event, EventSink};
-pub use keeper::{KeepError, Keeper, StoreError};
+pub use job::{Job, JobError, Why, commit_jobs};
+pub use keeper::{KeepError, Keeper, KeptMail, StoreError, removes_octets};
+pub use keeping::{Executor, FAILURES_MAX, Options, Pipeline};
+pub use look::{
+    Circuit, Crew, FAILURES_OPEN, Judge, LookInput, LookOptions, LookStatus, Looker, Owed, Place, Post,
+    ScannerStatus,
+};
 pub use scanner::{Budget, Dissected, FINDINGS_MAX, GAPS_MAX, Looking, Octets, Over, Piece, Report, Scanner};
 pub use specimen::{ContentError, Record, Specimen};
-pub use keeping::{Executor, FAILURES_MAX, Options, Pipeline};
 pub use taker::{Assignment, Inline, NoWorker, Taken, Taker, Taking, Task};

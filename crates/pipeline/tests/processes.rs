@@ -31,10 +31,8 @@ fn task(message: &[u8]) -> Task {
     let id = MailIds::new(NodeId::default(), 0).next(1_795_000_000_000);
     let envelope = envelope(id, message.len() as u64, sha256);
     let record = Record { sequence: Some(1), envelope, description: Description::of(message, true) };
-    let inspectors = ["words", "more-words"].map(|name| Assignment {
-        name: name.into(),
-        deadline: Duration::from_millis(200),
-    });
+    let inspectors = ["words", "more-words"]
+        .map(|name| Assignment { name: name.into(), deadline: Duration::from_millis(200) });
     Task {
         record: Arc::new(record),
         octets: Octets::Held(message.to_vec().into()),
@@ -126,10 +124,8 @@ async fn what_holds_a_worker_holds() {
 #[tokio::test]
 async fn an_inspector_that_fails_costs_its_own_coverage() {
     let pool = pool();
-    for (message, told) in [
-        ("FIND STUMBLE\n\n", "Failed(\"it panicked at "),
-        ("FIND LOITER\n\n", "TimedOut"),
-    ] {
+    for (message, told) in [("FIND STUMBLE\n\n", "Failed(\"it panicked at "), ("FIND LOITER\n\n", "TimedOut")]
+    {
         let taken = take(&pool, message.as_bytes()).await;
         assert_eq!(taken.death, None, "{message:?}");
         for (report, took) in &taken.reports {

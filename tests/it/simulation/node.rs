@@ -79,7 +79,7 @@ impl Node {
         let pipeline_options =
             sensor_pipeline::Options { executor: Executor::Inline, ..sensor_pipeline::Options::default() };
         let keeper = Arc::clone(&archive) as Arc<dyn sensor_pipeline::Keeper>;
-        let pipeline = Pipeline::new(spool.clone(), keeper, pipeline_options, Arc::clone(&clock));
+        let pipeline = Pipeline::new(spool.clone(), keeper, None, pipeline_options, Arc::clone(&clock));
         let ids = MailIds::new(NodeId::default(), chance.draw());
         let intake = Intake::new(spool.clone(), ids, NodeId::default(), clock, Duration::from_secs(60));
         let working = CancellationToken::new();

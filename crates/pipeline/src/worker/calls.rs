@@ -110,8 +110,7 @@ pub(super) fn restrict(setup: &Setup) -> Result<(), String> {
     let text = |error: seccompiler::BackendError| error.to_string();
     let architecture = TargetArch::try_from(std::env::consts::ARCH).map_err(text)?;
     let absent = SeccompAction::Errno(u32::try_from(libc::ENOSYS).expect("a small number"));
-    let filter =
-        SeccompFilter::new(rules(setup).map_err(text)?, absent, SeccompAction::Allow, architecture);
+    let filter = SeccompFilter::new(rules(setup).map_err(text)?, absent, SeccompAction::Allow, architecture);
     let program: BpfProgram = filter.and_then(TryInto::try_into).map_err(text)?;
     seccompiler::apply_filter_all_threads(&program).map_err(|error| error.to_string())
 }

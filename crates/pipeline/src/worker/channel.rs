@@ -100,7 +100,9 @@ impl Channel {
             let into = &mut [IoSliceMut::new(&mut octets)];
             rustix::net::recvmsg(&self.0, into, &mut ancillary, RecvFlags::CMSG_CLOEXEC)
         })
-        .map_err(|error| if error == Errno::CONNRESET { NoLetter::Gone } else { NoLetter::Io(error.into()) })?;
+        .map_err(|error| {
+            if error == Errno::CONNRESET { NoLetter::Gone } else { NoLetter::Io(error.into()) }
+        })?;
         let descriptor = first_descriptor(&mut ancillary);
         if received.bytes == 0 {
             return Err(NoLetter::Gone);

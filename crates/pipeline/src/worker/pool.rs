@@ -187,7 +187,8 @@ impl Slot {
         match started {
             Ok(worker) => {
                 let sandbox = &worker.hello.sandbox;
-                if status.sandbox.as_ref() != Some(sandbox) && !(sandbox.is_full() && sandbox.inherited == 0) {
+                if status.sandbox.as_ref() != Some(sandbox) && !(sandbox.is_full() && sandbox.inherited == 0)
+                {
                     tracing::warn!(?sandbox, "worker processes are not confined in full");
                 }
                 status.alive += 1;

@@ -151,9 +151,11 @@ fn escape(part: PartId, report: &mut Report) {
     tried("reads a file", std::fs::read("/etc/passwd").is_ok());
     tried("writes a file", std::fs::write("/tmp/mailsensor-worker-escaped", "").is_ok());
     tried("runs a program", std::process::Command::new("/bin/true").status().is_ok());
-    tried("connects", std::net::TcpStream::connect("127.0.0.1:1").is_err_and(|error| {
-        error.kind() == std::io::ErrorKind::ConnectionRefused
-    }));
+    tried(
+        "connects",
+        std::net::TcpStream::connect("127.0.0.1:1")
+            .is_err_and(|error| error.kind() == std::io::ErrorKind::ConnectionRefused),
+    );
     tried("binds", std::net::UdpSocket::bind("127.0.0.1:0").is_ok());
     tried("has an environment", std::env::vars_os().next().is_some());
     // A thread it may have.
