@@ -118,14 +118,30 @@ fn kept(places: &Whereabouts, id: MailId) -> anyhow::Result<Option<Box<Kept>>> {
 }
 
 fn show(places: &Whereabouts, id: MailId) -> anyhow::Result<ExitCode> {
-    let shown = match find(places, id)? {
-        Found::Kept(kept) => serde_json::to_string_pretty(&kept.record)?,
+    let text = match find(places, id)? {
+        Found::Kept(kept) => {
+            if let Err(removed) = kept.has_octets() {
+                eprintln!("{removed}");
+            }
+            serde_json::to_string_pretty(&shown(&kept)?)?
+        }
         Found::Spooled(envelope, _) => {
             eprintln!("not kept yet: this is its envelope in the spool");
             serde_json::to_string_pretty(&envelope)?
         }
     };
-    print(|out| writeln!(out, "{}", harmless(&shown)))
+    print(|out| writeln!(out, "{}", harmless(&text)))
+}
+
+/// The record, with the looks where there are any.
+fn shown(kept: &Kept) -> serde_json::Result<serde_json::Value> {
+    let mut shown = serde_json::to_value(&kept.record)?;
+    if !kept.looks.is_empty()
+        && let Some(record) = shown.as_object_mut()
+    {
+        record.insert("looks".to_owned(), serde_json::to_value(&kept.looks)?);
+    }
+    Ok(shown)
 }
 
 fn cat(places: &Whereabouts, id: MailId) -> anyhow::Result<ExitCode> {

@@ -65,3 +65,21 @@ fn push_line(octets: &mut Vec<u8>, line: &impl Serialize) {
         .expect("it has text keys only, and memory takes what it is given");
     octets.push(b'\n');
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn looks_of_a_later_version_are_refused() {
+        let file =
+            |oldest: u16| format!("{{\"mailsensor_looks\":2,\"oldest_reader\":{oldest},\"more\":1}}\n");
+        assert!(Looks::decode(file(1).into_bytes()).unwrap().decoded.is_empty());
+        let error = Looks::decode(file(2).into_bytes()).map(|looks| looks.decoded).unwrap_err();
+        assert!(matches!(error, RecordError::UnknownVersion { version: 2, oldest_reader: 2 }), "{error}");
+        for bad in ["", "{}", "[]\n", "{\"mailsensor_looks\":1,\"oldest_reader\":1}\n{}\n"] {
+            let decoded = Looks::decode(bad.as_bytes().to_vec()).map(|looks| looks.decoded);
+            assert!(matches!(decoded, Err(RecordError::Malformed(_))), "{bad:?}");
+        }
+    }
+}

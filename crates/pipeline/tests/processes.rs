@@ -2,15 +2,21 @@
 
 #![expect(clippy::unwrap_used, reason = "a test that cannot go on panics")]
 
+use std::collections::BTreeMap;
 use std::path::PathBuf;
-use std::sync::Arc;
+use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use aws_lc_rs::digest;
 use sensor_mail::fixture::envelope;
-use sensor_mail::{Description, MailIds, NodeId, PartId, Sha256};
+use sensor_mail::{Description, Judgement, Look, MailId, MailIds, NodeId, PartId, Sha256};
 use sensor_pipeline::worker::{Death, Limits, Pool, PoolOptions, Program, Setup};
-use sensor_pipeline::{Assignment, NoWorker, Octets, Record, Taken, Taker, Task};
+use sensor_pipeline::{
+    Assignment, Crew, Job, Judge, KeepError, Keeper, KeptMail, LookOptions, Looker, NoWorker, Octets, Place,
+    Post, Record, Specimen, StoreError, Taken, Taker, Task, commit_jobs,
+};
+use sensor_spool::{Runner, Spool};
+use tokio_util::sync::CancellationToken;
 
 fn options() -> PoolOptions {
     let program = Program { path: PathBuf::from(env!("CARGO_BIN_EXE_planted-worker")), arguments: vec![] };
@@ -190,4 +196,85 @@ fn a_program_can_start_itself() {
 #[test]
 fn a_death_can_be_told_to_a_person() {
     assert_eq!(Death::Lied("x".into()).to_string(), "the worker process said what cannot be: x");
+}
+
+/// From the job to the record, through a real process.
+#[tokio::test]
+async fn a_job_becomes_a_look_through_a_process() {
+    let shelf = Arc::new(Shelf::default());
+    let good = task(b"Subject: x\n\nFIND one\n\n");
+    let deadly = task(b"ABORT");
+    let ids = [good, deadly].map(|task| shelf.put(&task));
+    let options = sensor_spool::Options { reserve_octets: 0, reserve_inodes: 0, ..Default::default() };
+    let disk = Arc::new(sensor_spool::disk::SimDisk::new(1));
+    let (jobs, _) = Spool::open(disk, options, Runner::task()).unwrap();
+    let posts = ["words", "more-words"].map(|name| Post {
+        name: name.into(),
+        required: false,
+        deadline: Duration::from_secs(1),
+        place: Place::Worker,
+    });
+    let (keeper, taker) = (Arc::clone(&shelf) as Arc<dyn Keeper>, Arc::new(pool()));
+    let judge: Judge = Arc::new(|_| (Judgement::default(), None));
+    let crew = Crew { jobs: jobs.clone(), keeper, taker, posts: posts.into(), judge, sinks: vec![] };
+    let clock = sensor_spool::Options::default().clock;
+    let looker = Arc::new(Looker::new(crew, LookOptions::default(), clock));
+    let stop = CancellationToken::new();
+    let running = tokio::spawn({
+        let (looker, stop) = (Arc::clone(&looker), stop.clone());
+        async move { looker.run(stop).await }
+    });
+    commit_jobs(&jobs, ids.map(Job::first)).await.unwrap();
+    while jobs.status().in_spool > 0 {
+        tokio::time::sleep(Duration::from_millis(20)).await;
+    }
+    let found: Vec<String> =
+        shelf.look(ids[0]).findings.iter().map(|one| format!("{} {}", one.scanner, one.part.0)).collect();
+    assert_eq!(found, ["words 2", "more-words 2"]);
+    let look = shelf.look(ids[1]);
+    assert_eq!((look.parts.len(), look.parts[0].gaps.len(), look.coverage.len()), (1, 1, 2));
+    assert!(look.coverage.iter().all(|one| !one.gaps.is_empty()), "{look:?}");
+    stop.cancel();
+    running.await.unwrap();
+}
+
+/// Keeps in memory.
+#[derive(Default)]
+struct Shelf(Mutex<BTreeMap<MailId, KeptMail>>);
+
+impl Shelf {
+    fn put(&self, task: &Task) -> MailId {
+        let mut mails = self.0.lock().unwrap();
+        let mut record = Record::clone(&task.record);
+        record.envelope.id = MailIds::new(NodeId::default(), mails.len() as u64).next(1_795_000_000_000);
+        let id = record.envelope.id;
+        mails.insert(
+            id,
+            KeptMail { record: Arc::new(record), looks: vec![], octets: Some(task.octets.clone()) },
+        );
+        id
+    }
+
+    fn look(&self, id: MailId) -> Look {
+        let mails = self.0.lock().unwrap();
+        assert_eq!(mails[&id].looks.len(), 1);
+        mails[&id].looks[0].clone()
+    }
+}
+
+impl Keeper for Shelf {
+    fn keep(&self, _: &[Specimen]) -> Result<Vec<Result<(), KeepError>>, StoreError> {
+        unreachable!("mail is put here")
+    }
+
+    fn open(&self, id: MailId) -> Result<Option<KeptMail>, StoreError> {
+        Ok(self.0.lock().unwrap().get(&id).cloned())
+    }
+
+    fn amend(&self, group: &[(MailId, Arc<Look>)]) -> Result<Vec<Result<(), KeepError>>, StoreError> {
+        for (id, look) in group {
+            self.0.lock().unwrap().get_mut(id).unwrap().looks.push(Look::clone(look));
+        }
+        Ok(group.iter().map(|_| Ok(())).collect())
+    }
 }

@@ -113,3 +113,6 @@ fn blame(error: ReadError) -> KeepError {
 fn directory(id: MailId) -> PathBuf {
     layout::directory_of(layout::day_of(id))
 }
+
+#[cfg(test)]
+mod tests;
