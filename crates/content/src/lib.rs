@@ -34,6 +34,8 @@ mod name;
 mod openers;
 mod password;
 mod recipients;
+#[cfg(test)]
+mod tests;
 mod text;
 mod yard;
 

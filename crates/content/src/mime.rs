@@ -72,12 +72,11 @@ struct Declared {
 
 impl Splitter<'_, '_> {
     fn run(mut self, mut head: Head) -> Result<(), Trouble> {
-        loop {
-            let Some(delimiter) = self.entity(&head)? else { break };
+        while let Some(delimiter) = self.entity(&head)? {
             let Some(start) = self.pass(delimiter)? else { return Ok(()) };
             head = Head::read(self.octets, start, &self.levels);
         }
-        if self.levels.0.is_empty() { Ok(()) } else { Err(Trouble::damaged("a multipart does not end")) }
+        self.end_of_all().map(|_| ())
     }
 
     /// Passes a delimiter, and epilogues behind the last of a multipart; gives where the next part begins.
@@ -102,7 +101,7 @@ impl Splitter<'_, '_> {
         }
     }
 
-    /// The message ended behind the last delimiter of some multipart.
+    /// The message ended; every multipart of it should have by then.
     fn end_of_all(&mut self) -> Result<Option<usize>, Trouble> {
         if self.levels.0.is_empty() { Ok(None) } else { Err(Trouble::damaged("a multipart does not end")) }
     }

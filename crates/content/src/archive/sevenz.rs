@@ -76,6 +76,7 @@ fn member(
     super::stream::put_taken(find, taken, yard)
 }
 
+#[expect(clippy::wildcard_enum_match_arm, reason = "the enum is the reader's: the rest is damage")]
 fn trouble(error: Error, is_tried: bool) -> Trouble {
     match error {
         Error::PasswordRequired | Error::MaybeBadPassword(_) => Trouble::Encrypted,

@@ -145,6 +145,7 @@ fn unlocked(archive: &mut Archive<'_>, index: usize, password: &str, yard: &mut 
 }
 
 /// A member that cannot be read.
+#[expect(clippy::wildcard_enum_match_arm, reason = "the enum is the reader's: the rest is damage")]
 fn refused(name: &str, error: &ZipError, yard: &mut Yard<'_>) -> Result<(), Trouble> {
     let detail = format!("zip: {name}: {error}");
     match error {

@@ -98,19 +98,26 @@ fn first(octets: &[u8]) -> Option<Kind> {
         .or_else(|| text(octets))
 }
 
-/// A sign of a few octets is believed only with what has to follow it.
+type Proof = fn(&[u8]) -> bool;
+
+/// What has to follow a sign of a few octets for it to be believed.
+static FOLLOWS: &[(Kind, Proof)] = &[
+    (Kind::Webp, |octets| octets.starts_with(b"RIFF")),
+    (Kind::Wav, |octets| octets.starts_with(b"RIFF")),
+    (Kind::Avi, |octets| octets.starts_with(b"RIFF")),
+    // The count of pictures, and the reserved octet of the first one's entry.
+    (Kind::Ico, |octets| (1..=64).contains(&at(octets, 4)) && at(octets, 5) == 0 && at(octets, 9) == 0),
+    // The size of the first header.
+    (Kind::Arj, |octets| at(octets, 2) >= 30 && at(octets, 3) <= 10 && !is_textual(octets)),
+    (Kind::Compress, |octets| at(octets, 2) & 0x1f <= 16),
+];
+
 fn holds_up(kind: Kind, octets: &[u8]) -> bool {
-    let at = |offset: usize| octets.get(offset).copied().unwrap_or_default();
-    match kind {
-        Kind::Webp | Kind::Wav | Kind::Avi => octets.starts_with(b"RIFF"),
-        // The count of pictures, and the reserved octet of the first one's entry.
-        Kind::Ico => (1..=64).contains(&at(4)) && at(5) == 0 && at(9) == 0,
-        // The size of the first header, and where the second begins.
-        Kind::Arj => (30..=255).contains(&at(2)) && at(3) <= 10 && !is_textual(octets),
-        Kind::Compress => at(2) & 0x1f <= 16,
-        _ if kind.row().executable => octets.len() > 24,
-        _ => true,
-    }
+    FOLLOWS.iter().all(|(other, follows)| *other != kind || follows(octets))
+}
+
+fn at(octets: &[u8], place: usize) -> u8 {
+    octets.get(place).copied().unwrap_or_default()
 }
 
 /// Programs whose sign is short: DOS and Windows ("MZ"), fat Mach-O and Java, a script.
