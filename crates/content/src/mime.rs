@@ -243,7 +243,22 @@ fn describe(find: &mut Find, declared: Declared, is_in_digest: bool) {
         _ => Role::Body,
     };
     find.flags.raise_if(PartFlag::ExternalReference, media.as_deref() == Some("message/external-body"));
+    if let Some(sealed) = media.as_deref().and_then(sealed) {
+        find.flags.raise_if(PartFlag::Encrypted, sealed.why == WhyUnopened::Encrypted);
+        find.gaps.push(sealed);
+    }
     find.declared = media;
+}
+
+/// Mail within mail that nobody here has a key or a reader for: OpenPGP (RFC 3156), and S/MIME (RFC 8551),
+/// which signs in the same type in which it encrypts.
+fn sealed(media: &str) -> Option<Unopened> {
+    let (why, detail) = match media {
+        "application/pgp-encrypted" => (WhyUnopened::Encrypted, "OpenPGP"),
+        "application/pkcs7-mime" | "application/x-pkcs7-mime" => (WhyUnopened::Unsupported, "S/MIME"),
+        _ => return None,
+    };
+    Some(Unopened { why, detail: Some(detail.into()) })
 }
 
 fn damage(find: &mut Find, head: &Head, is_whole: bool) {

@@ -91,7 +91,8 @@ pub(super) fn content(octets: &[u8], start: usize, end: usize) -> Range<usize> {
     start..start + content.len()
 }
 
-/// How far into a body a boundary is looked for that was not declared.
+/// How far into a body a boundary is looked for that was not declared. A message may hold thousands of
+/// multiparts without one, and each is looked into.
 const GUESS_OCTETS: usize = 64 << 10;
 
 /// What looks like the boundary of a multipart that does not declare one: the first line that begins with two
@@ -101,7 +102,7 @@ pub(super) fn guess(body: &[u8]) -> Option<&[u8]> {
     let mut lines = begin.split(|octet| *octet == b'\n').map(<[u8]>::trim_ascii_end);
     let line = lines.find(|line| line.starts_with(b"--") && line.len() > 2)?;
     let boundary = &line[2..];
-    let behind = memmem::find(body, line).map(|at| &body[at + line.len()..])?;
+    let behind = memmem::find(begin, line).map(|at| &begin[at + line.len()..])?;
     let again = [b"\n--", boundary].concat();
     memmem::find(behind, &again).is_some().then_some(boundary)
 }

@@ -4,7 +4,7 @@ use bytes::Bytes;
 use sensor_mail::Recipient;
 use sensor_mail::envelope::Provenance;
 use sensor_mail::part::PartFlag::{Bomb, Damaged, JournalReport};
-use sensor_mail::part::{Part, PartFlag};
+use sensor_mail::part::{Part, PartFlag, WhyUnopened};
 
 use crate::{Alone, Exploded, Limits, explode};
 
@@ -160,6 +160,18 @@ fn files_are_attachments_and_are_named() {
         &["1 body -: see\nbegin 644 cat.txt\n#0V%T\n`\nend\n", "1/cat.txt attachment -: Cat"],
         &[],
     );
+}
+
+#[test]
+fn sealed_mail_is_a_gap() {
+    for (media, flags, why) in [
+        ("application/pgp-encrypted", &[PartFlag::Encrypted][..], WhyUnopened::Encrypted),
+        ("application/pkcs7-mime; smime-type=signed-data", &[], WhyUnopened::Unsupported),
+    ] {
+        let exploded = take_apart(&format!("Content-Type: {media}\n\nx"));
+        let part = &exploded.parts[1].0;
+        assert_eq!((&part.flags[..], part.gaps[0].why), (flags, why), "{media}");
+    }
 }
 
 #[test]

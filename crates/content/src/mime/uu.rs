@@ -53,7 +53,9 @@ fn block(text: &[u8], name: Range<usize>, content: usize) -> (Block, usize) {
         if line == b"end" {
             return (block, (end + 1).min(text.len()));
         }
-        if !decode_line(line, &mut block) {
+        // A line may say that it is longer than it is: all of them together are not longer than the text.
+        if !decode_line(line, &mut block) || block.octets.len() > end - content {
+            block.octets.truncate(end - content);
             block.is_whole = false;
             return (block, at);
         }
@@ -104,5 +106,13 @@ mod tests {
         ] {
             assert_eq!(blocks(text.as_bytes()), expected, "{text:?}");
         }
+    }
+
+    #[test]
+    fn lines_that_lie_about_their_length_do_not_unfold() {
+        let text = format!("begin 644 x\n{}end\n", "M\n".repeat(10_000));
+        let found = blocks(text.as_bytes());
+        assert!(found[0].octets.len() <= text.len(), "{} octets", found[0].octets.len());
+        assert!(!found[0].is_whole);
     }
 }
