@@ -21,8 +21,9 @@ impl PartId {
 }
 
 /// The way to a part from the message: `2/invoice.zip/a.docx/vbaProject.bin`. MIME parts are numbered from 1
-/// within their multipart (`1.2`); what lies in a container goes by the name that it has there. The message
-/// itself has the empty path. Names are made visible (see [`Part::name`]), `/` within a name is `\u{2215}`;
+/// within their multipart (`1.2`), and the name follows if there is one; what lies in a container goes by the
+/// last step of the name that it has there. Text taken out of a part is `text`. The message itself has the
+/// empty path. Names are made visible (see [`Part::name`]) and cut at 128 octets, `/` within a name is U+2215;
 /// of two children with one name the second is `name#2`.
 #[derive(Clone, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 #[serde(transparent)]

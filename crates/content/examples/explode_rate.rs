@@ -1,0 +1,87 @@
+//! How fast messages are taken apart, beside mail-parser alone on the same octets.
+//!
+//! `cargo run --release -p sensor-content --example explode_rate [SECONDS]` prints MiB of message a second
+//! for a small mail, a large attachment in base64, and one of many parts. Each number is the best of all
+//! rounds within the seconds: what the machine can do when nobody else wants it.
+
+#![expect(clippy::disallowed_methods, reason = "a driver reads the clock")]
+
+use std::hint::black_box;
+use std::time::{Duration, Instant};
+
+use bytes::Bytes;
+use mail_parser::MessageParser;
+use sensor_content::{Alone, Limits, explode};
+
+fn main() {
+    let seconds = std::env::args().nth(1).and_then(|it| it.parse().ok()).unwrap_or(3);
+    let limit = Duration::from_secs(seconds);
+    println!("{:<24} {:>12} {:>12} {:>7}", "MiB/s", "explode", "mail-parser", "ratio");
+    for (name, mail) in [
+        ("text, 4 KiB", text(4 << 10)),
+        ("base64, 100 KiB", attachment(100 << 10)),
+        ("base64, 64 MiB", attachment(64 << 20)),
+        ("quoted-printable, 1 MiB", quoted(1 << 20)),
+        ("1,000 parts", many(1_000)),
+    ] {
+        let own =
+            rate(&mail, limit, |mail| drop(black_box(explode(mail.clone(), &Limits::default(), &Alone))));
+        let peer = rate(&mail, limit, |mail| drop(black_box(MessageParser::default().parse(&mail[..]))));
+        println!("{name:<24} {own:>12.0} {peer:>12.0} {:>7.2}", own / peer);
+    }
+}
+
+/// MiB a second of the fastest round.
+fn rate(mail: &Bytes, limit: Duration, work: impl Fn(&Bytes)) -> f64 {
+    let (begun, mut best) = (Instant::now(), Duration::MAX);
+    while begun.elapsed() < limit {
+        let round = Instant::now();
+        work(mail);
+        best = best.min(round.elapsed());
+    }
+    mail.len() as f64 / f64::from(1 << 20) / best.as_secs_f64()
+}
+
+const HEAD: &str = "From: Alice <alice@example.com>\r\nTo: Bob <bob@example.com>\r\nSubject: A measurement\r\n\
+                    Date: Sun, 22 Nov 2026 12:00:00 +0000\r\nMessage-ID: <1@example.com>\r\nMIME-Version: 1.0\r\n";
+
+/// Octets that do not repeat, the same in each run.
+fn noise(octets: usize) -> Vec<u8> {
+    let mut state = 0x9e37_79b9_7f4a_7c15_u64;
+    let mut next = || {
+        state ^= state << 13;
+        state ^= state >> 7;
+        state ^= state << 17;
+        state.to_le_bytes()[3]
+    };
+    (0..octets).map(|_| next()).collect()
+}
+
+fn text(octets: usize) -> Bytes {
+    let line = "The quick brown fox jumps over the lazy dog, and writes about it.\r\n";
+    format!("{HEAD}Content-Type: text/plain; charset=utf-8\r\n\r\n{}", line.repeat(octets / line.len()))
+        .into()
+}
+
+fn attachment(octets: usize) -> Bytes {
+    let file = noise(octets / 78 * 57);
+    let lines: Vec<String> =
+        file.chunks(57).map(|line| base64_simd::STANDARD.encode_to_string(line)).collect();
+    format!(
+        "{HEAD}Content-Type: multipart/mixed; boundary=b\r\n\r\n--b\r\nContent-Type: text/plain\r\n\r\nSee the file.\r\n\
+         --b\r\nContent-Type: application/octet-stream; name=a.bin\r\nContent-Transfer-Encoding: base64\r\n\r\n{}\r\n--b--\r\n",
+        lines.join("\r\n")
+    )
+    .into()
+}
+
+fn quoted(octets: usize) -> Bytes {
+    let line = "Gr=C3=BC=C3=9Fe aus M=C3=BCnchen, wo alles sch=C3=B6n ist, und noch etwas =\r\n";
+    let head = "Content-Type: text/plain; charset=utf-8\r\nContent-Transfer-Encoding: quoted-printable\r\n";
+    format!("{HEAD}{head}\r\n{}", line.repeat(octets / line.len())).into()
+}
+
+fn many(parts: usize) -> Bytes {
+    let part = "--b\r\nContent-Type: text/plain; name=\"a.txt\"\r\nContent-Disposition: attachment\r\n\r\nA small file.\r\n";
+    format!("{HEAD}Content-Type: multipart/mixed; boundary=b\r\n\r\n{}--b--\r\n", part.repeat(parts)).into()
+}
