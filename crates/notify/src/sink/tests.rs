@@ -326,7 +326,7 @@ fn act() -> impl Strategy<Value = Act> {
 proptest! {
     #![proptest_config(ProptestConfig::with_cases(48))]
 
-    /// Whatever a receiver does, and whenever the program is killed: every event is delivered, or counted.
+    /// Whatever a receiver does, and whenever the program is killed or the power goes: every event is delivered, or counted.
     #[test]
     fn every_event_is_delivered_or_counted(
         seed in any::<u64>(),
@@ -349,6 +349,9 @@ proptest! {
                 tokio::time::sleep(Duration::from_secs(seconds)).await;
                 sink.status().dropped.total()
             });
+            if seed % 2 == 1 {
+                disk.crash();
+            }
         }
         counted += life(&disk, entries_max, Duration::ZERO, &receiver, async |sink, courier| {
             let _running = tokio::spawn(courier.run(CancellationToken::new()));

@@ -13,6 +13,8 @@ use tokio_rustls::TlsAcceptor;
 pub(crate) enum Act {
     /// Takes what comes.
     Work,
+    /// Takes one message, and closes.
+    Once,
     /// Closes at once.
     Close,
     /// Resets once something has come.
@@ -87,11 +89,17 @@ async fn speak(mut stream: impl AsyncRead + AsyncWrite + Unpin, act: Act, speech
             Speech::Requests => request(&mut stream).await,
         };
         let Some(message) = message else { return };
+        if act == Act::Once {
+            // Closed before anybody can know that the message is here.
+            drop(stream);
+            inbox.lock().unwrap().push(message);
+            return;
+        }
         let answer = match act {
             Act::Work => Some("HTTP/1.1 204 No Content\r\n\r\n".to_owned()),
             Act::Status(status) => Some(format!("HTTP/1.1 {status} X\r\nContent-Length: 0\r\n\r\n")),
             Act::Lie => Some("220 this is a mail server\r\n".repeat(10_000)),
-            Act::Close | Act::Reset | Act::Hang => return,
+            Act::Once | Act::Close | Act::Reset | Act::Hang => return,
             Act::Drip => None,
         };
         if act == Act::Work {
