@@ -13,6 +13,7 @@
 //! None of them is a product: [`bare`] trusts its clients, and [`load`] says what was answered, not why.
 
 pub mod bare;
+mod client;
 pub mod corpus;
 pub mod load;
 mod loopback;

@@ -6,7 +6,7 @@ use std::time::Duration;
 use serde::Serialize;
 
 use super::LoadError;
-use super::failure::Failure;
+use crate::client::Failure;
 use crate::meter::{self, HostCpu, Settled, TreeCpu};
 
 /// The result of one run.

@@ -4,7 +4,7 @@ use std::io::ErrorKind;
 
 /// A step of the dialogue that is answered.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
-pub(super) enum Stage {
+pub(crate) enum Stage {
     Greeting,
     Ehlo,
     Mail,
@@ -40,7 +40,7 @@ impl Stage {
 
 /// Why a connection ended early. The text is the key under which it is counted.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
-pub(super) enum Failure {
+pub(crate) enum Failure {
     /// Another code than the one that goes on.
     #[error("{}-{code}", stage.name())]
     Refused { stage: Stage, code: u16 },

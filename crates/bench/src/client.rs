@@ -1,51 +1,75 @@
-//! The client's side of one connection.
+//! The client's side of one connection: what the load generator says and hears.
 
 use std::time::Duration;
 
 use tokio::io::{AsyncRead, AsyncWrite, AsyncWriteExt};
 
-use super::Options;
-use super::failure::{Failure, Stage};
-use super::payload::{Payload, id_line};
-use super::replies::Replies;
 use crate::meter;
+
+mod dial;
+mod failure;
+mod payload;
+mod replies;
+
+pub use dial::Target;
+pub(crate) use failure::Failure;
+use failure::Stage;
+pub(crate) use payload::Payload;
+use payload::id_line;
+use replies::Replies;
 
 /// A message up to this length is copied behind what is to be written before it, so that both leave in one
 /// write; a longer one is written from where it stands.
 const COPY_OCTETS_MAX: usize = 32 * 1024;
 
+/// How messages are sent.
+#[derive(Clone, Debug, clap::Args)]
+pub struct Manner {
+    /// Commands are sent without waiting for replies, where RFC 2920 allows it.
+    #[arg(long)]
+    pub pipelining: bool,
+    /// The message goes by one BDAT LAST (RFC 3030) instead of DATA.
+    #[arg(long)]
+    pub chunking: bool,
+    /// The reverse path.
+    #[arg(long, default_value = "load@example.net")]
+    pub from: String,
+    /// The forward path.
+    #[arg(long, default_value = "sink@example.org")]
+    pub to: String,
+}
+
 /// Commands gather in `unsent` and their replies in `due` until they are heard.
-pub(super) struct Client<S> {
+pub(crate) struct Client<S> {
     stream: S,
     replies: Replies,
     unsent: Vec<u8>,
     due: Vec<Stage>,
-    pipelining: bool,
 }
 
 impl<S: AsyncRead + AsyncWrite + Unpin> Client<S> {
-    pub(super) fn new(stream: S, pipelining: bool) -> Self {
-        Self { stream, replies: Replies::new(), unsent: Vec::new(), due: vec![Stage::Greeting], pipelining }
+    pub(crate) fn new(stream: S) -> Self {
+        Self { stream, replies: Replies::new(), unsent: Vec::new(), due: vec![Stage::Greeting] }
     }
 
-    pub(super) async fn hello(&mut self) -> Result<(), Failure> {
+    pub(crate) async fn hello(&mut self) -> Result<(), Failure> {
         self.hear().await?;
         self.say(Stage::Ehlo, "EHLO load.example.net\r\n");
         self.hear().await
     }
 
     /// Sends one message. Returns how long the final reply took from the last octet on.
-    pub(super) async fn transaction(
+    pub(crate) async fn transaction(
         &mut self,
-        options: &Options,
+        manner: &Manner,
         payload: &Payload,
         number: u64,
     ) -> Result<Duration, Failure> {
-        self.say(Stage::Mail, &format!("MAIL FROM:<{}>\r\n", options.from));
-        self.hear_unless_pipelining().await?;
-        self.say(Stage::Rcpt, &format!("RCPT TO:<{}>\r\n", options.to));
-        self.hear_unless_pipelining().await?;
-        if options.chunking {
+        self.say(Stage::Mail, &format!("MAIL FROM:<{}>\r\n", manner.from));
+        self.hear_unless(manner.pipelining).await?;
+        self.say(Stage::Rcpt, &format!("RCPT TO:<{}>\r\n", manner.to));
+        self.hear_unless(manner.pipelining).await?;
+        if manner.chunking {
             self.send_chunk(payload, number).await?;
         } else {
             self.send_data(payload, number).await?;
@@ -56,7 +80,7 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Client<S> {
         Ok(sent.elapsed())
     }
 
-    pub(super) async fn quit(&mut self) -> Result<(), Failure> {
+    pub(crate) async fn quit(&mut self) -> Result<(), Failure> {
         self.say(Stage::Quit, "QUIT\r\n");
         self.hear().await
     }
@@ -90,8 +114,8 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Client<S> {
         self.due.push(stage);
     }
 
-    async fn hear_unless_pipelining(&mut self) -> Result<(), Failure> {
-        if self.pipelining { Ok(()) } else { self.hear().await }
+    async fn hear_unless(&mut self, pipelining: bool) -> Result<(), Failure> {
+        if pipelining { Ok(()) } else { self.hear().await }
     }
 
     /// Sends what is unsent and reads every reply that is due.
