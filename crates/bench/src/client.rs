@@ -1,10 +1,14 @@
 //! The client's side of one connection: what the load generator says and hears.
 
+use std::task::Poll;
 use std::time::Duration;
 
-use tokio::io::{AsyncRead, AsyncWrite, AsyncWriteExt};
+use rustls::pki_types::ServerName;
+use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt};
+use tokio_rustls::TlsConnector;
+use tokio_rustls::client::TlsStream;
 
-use crate::meter;
+use crate::{meter, tls};
 
 mod dial;
 mod failure;
@@ -54,8 +58,25 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Client<S> {
 
     pub(crate) async fn hello(&mut self) -> Result<(), Failure> {
         self.hear().await?;
-        self.say(Stage::Ehlo, "EHLO load.example.net\r\n");
-        self.hear().await
+        self.say_ehlo().await
+    }
+
+    /// TLS from here on (RFC 3207), EHLO said anew.
+    pub(crate) async fn start_tls(
+        mut self,
+        connector: &TlsConnector,
+    ) -> Result<Client<TlsStream<S>>, Failure> {
+        self.say(Stage::StartTls, "STARTTLS\r\n");
+        self.hear().await?;
+        if !self.replies.is_empty() {
+            return Err(Failure::PlaintextBehindStartTls);
+        }
+        let name = ServerName::try_from(tls::SERVER_NAME).expect("it is a host name");
+        let stream =
+            connector.connect(name, self.stream).await.map_err(|error| Failure::Tls(error.kind()))?;
+        let mut secured = Client { due: Vec::new(), ..Client::new(stream) };
+        secured.say_ehlo().await?;
+        Ok(secured)
     }
 
     /// Sends one message. Returns how long the final reply took from the last octet on.
@@ -82,6 +103,21 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Client<S> {
 
     pub(crate) async fn quit(&mut self) -> Result<(), Failure> {
         self.say(Stage::Quit, "QUIT\r\n");
+        self.hear().await
+    }
+
+    /// Whether the connection is open and the server has said nothing that was not asked for.
+    pub(crate) async fn is_idle(&mut self) -> bool {
+        if !self.replies.is_empty() {
+            return false;
+        }
+        let mut octet = [0];
+        let mut read = std::pin::pin!(tokio::task::unconstrained(self.stream.read(&mut octet)));
+        std::future::poll_fn(|context| Poll::Ready(read.as_mut().poll(context).is_pending())).await
+    }
+
+    async fn say_ehlo(&mut self) -> Result<(), Failure> {
+        self.say(Stage::Ehlo, "EHLO load.example.net\r\n");
         self.hear().await
     }
 
@@ -133,6 +169,8 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Client<S> {
     async fn flush(&mut self) -> Result<(), Failure> {
         let written = self.stream.write_all(&self.unsent).await;
         self.unsent.clear();
-        written.map_err(|error| Failure::Stream(error.kind()))
+        written.map_err(|error| Failure::Stream(error.kind()))?;
+        // TLS may have taken octets that are not on their way yet.
+        self.stream.flush().await.map_err(|error| Failure::Stream(error.kind()))
     }
 }

@@ -2,6 +2,7 @@
 //!
 //! ```text
 //!  connection:  connect, greeting, EHLO | message, message, ... | QUIT       again until time or count is up
+//!               ... STARTTLS, handshake, EHLO | ...                          --starttls
 //!  message:     MAIL  RCPT  DATA  <octets> .                                 one command a round trip
 //!               MAIL RCPT DATA  <octets> .                                   --pipelining
 //!               MAIL RCPT BDAT n LAST <octets>                               --pipelining --chunking
@@ -18,7 +19,9 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::{Duration, Instant};
 
 use bytesize::ByteSize;
+use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::task::JoinSet;
+use tokio_rustls::TlsConnector;
 
 use crate::client::{Client, Failure, Payload};
 use crate::corpus::{Shape, Structure};
@@ -27,6 +30,7 @@ use crate::meter;
 mod report;
 
 pub use crate::client::{Manner, Target};
+pub(crate) use report::micros;
 use report::{Machine, Samples};
 pub use report::{Quantiles, Report, ServerReport};
 
@@ -112,14 +116,14 @@ pub fn run(options: &Options) -> Result<Report, LoadError> {
 }
 
 fn span(seconds: f64) -> Result<Duration, LoadError> {
-    let in_range = (0.0..=86_400.0).contains(&seconds);
-    if in_range { Ok(Duration::from_secs_f64(seconds)) } else { Err(LoadError::Seconds) }
+    meter::span(seconds).ok_or(LoadError::Seconds)
 }
 
 /// What all connections share.
 struct Plan {
     options: Options,
     payloads: Vec<Payload>,
+    tls: Option<TlsConnector>,
     start: Instant,
     last_begin: Instant,
     cut: Instant,
@@ -135,8 +139,15 @@ impl Plan {
         span(options.settle)?;
         let start = meter::now();
         let last_begin = start + seconds;
-        let begun = AtomicU64::new(0);
-        Ok(Self { options: options.clone(), payloads, start, last_begin, cut: last_begin + grace, begun })
+        Ok(Self {
+            options: options.clone(),
+            payloads,
+            tls: options.target.tls(),
+            start,
+            last_begin,
+            cut: last_begin + grace,
+            begun: AtomicU64::new(0),
+        })
     }
 
     /// The number of the next message, as long as time and count are not up.
@@ -194,6 +205,20 @@ async fn connection(plan: &Plan, number: u64, first: u64, samples: &mut Samples)
     let start = meter::now();
     let mut client = Client::new(plan.options.target.connect(number).await?);
     client.hello().await?;
+    match &plan.tls {
+        None => converse(plan, client, start, first, samples).await,
+        Some(tls) => converse(plan, client.start_tls(tls).await?, start, first, samples).await,
+    }
+}
+
+/// What is said after EHLO on a connection that was begun at `start`.
+async fn converse<S: AsyncRead + AsyncWrite + Unpin>(
+    plan: &Plan,
+    mut client: Client<S>,
+    start: Instant,
+    first: u64,
+    samples: &mut Samples,
+) -> Result<(), Failure> {
     samples.connected(start.elapsed());
     let messages = iter::once(first).chain(iter::from_fn(|| plan.begin()));
     // A connection carries less than usize::MAX messages, whatever was typed.

@@ -3,9 +3,10 @@
 use std::net::{IpAddr, Ipv4Addr, SocketAddr};
 
 use tokio::net::{TcpSocket, TcpStream};
+use tokio_rustls::TlsConnector;
 
 use super::Failure;
-use crate::Loopback;
+use crate::{Loopback, tls};
 
 /// Addresses 127.0.1.1 to 127.0.240.250 are enough for every connection to have its own for long.
 const SOURCES_IN_A_BLOCK: u64 = 250;
@@ -19,9 +20,17 @@ pub struct Target {
     /// How many source addresses, from 127.0.1.1 on; 0 lets the kernel choose.
     #[arg(long, default_value_t = 50, value_parser = clap::value_parser!(u64).range(0..=60_000))]
     pub sources: u64,
+    /// TLS is started by STARTTLS, without resuming a session.
+    #[arg(long)]
+    pub starttls: bool,
 }
 
 impl Target {
+    /// What starts TLS, if it is to be started.
+    pub(crate) fn tls(&self) -> Option<TlsConnector> {
+        self.starttls.then(tls::connector)
+    }
+
     /// Makes connection `number`.
     pub(crate) async fn connect(&self, number: u64) -> Result<TcpStream, Failure> {
         self.open(number).await.map_err(|error| Failure::Connect(error.kind()))
