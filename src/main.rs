@@ -16,6 +16,11 @@ use clap::Parser;
 
 use cli::{Cli, Command};
 
+/// A message is some twenty allocations that live as long as it does, and are freed by whichever thread is
+/// done with it last.
+#[global_allocator]
+static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
+
 fn main() -> ExitCode {
     log::tell_panics();
     let cli = Cli::parse();

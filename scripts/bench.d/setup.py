@@ -2,14 +2,26 @@
 
 import os
 import platform
+import resource
 import shutil
 import subprocess
 from pathlib import Path
 
 ROOT = Path(__file__).resolve().parents[2]
+RESULTS = ROOT / "target" / "bench"
 # Debian keeps servers where only root's PATH looks.
 PATH = os.environ.get("PATH", "") + ":/usr/sbin:/sbin"
 PACKAGES = {"postfix": "postfix", "gnuplot": "gnuplot-nox"}
+# It conflicts with Postfix, so it is unpacked beside the results, not installed.
+EXIM_PACKAGES = ("exim4-daemon-light", "exim4-base")
+EXIM_UNPACKED = RESULTS / "exim"
+# Exim does not start where this user, whom the package makes, is unknown.
+EXIM_USER = "Debian-exim"
+# Beside the connections: logs, spool files, libraries, the runtime.
+OTHER_DESCRIPTORS = 500
+
+# The binary that is measured, where another one is named than the release build of this tree.
+_named_sensor = None
 
 
 def build(sensor):
@@ -23,6 +35,21 @@ def release_binary(name):
     return ROOT / os.environ.get("CARGO_TARGET_DIR", "target") / "release" / name
 
 
+def name_sensor(path):
+    """Measures this binary of mailsensor and builds none."""
+    global _named_sensor
+    _named_sensor = Path(path).resolve()
+
+
+def sensor():
+    return _named_sensor or release_binary("mailsensor")
+
+
+def exim():
+    """The path of Exim, installed or unpacked, or None."""
+    return find("exim4") or shutil.which("exim4", path=EXIM_UNPACKED / "usr" / "sbin")
+
+
 def find(program):
     """The path of a program, or None."""
     return shutil.which(program, path=PATH)
@@ -31,22 +58,63 @@ def find(program):
 def install_missing():
     """By apt, as root. What cannot be installed is skipped later and shown as skipped."""
     missing = [package for program, package in PACKAGES.items() if not find(program)]
-    if not missing:
+    if not missing and exim():
         return
     if os.geteuid() != 0 or not find("apt-get"):
-        print(f"not installed, and this is not root on Debian: {' '.join(missing)}")
+        print(f"not installed, and this is not root on Debian: {' '.join([*missing, *EXIM_PACKAGES[: not exim()]])}")
         return
+    subprocess.run(["apt-get", "update", "-q"], check=False)
+    for package in missing:
+        install(package)
+    if not exim():
+        unpack_exim()
+
+
+def install(package):
     environment = {**os.environ, "DEBIAN_FRONTEND": "noninteractive"}
-    if "postfix" in missing:
+    if package == "postfix":
         # Without a configuration of its own the system's Postfix does not start.
         answer = "postfix postfix/main_mailer_type select No configuration\n"
         subprocess.run(["debconf-set-selections"], input=answer, text=True, check=False)
-    subprocess.run(["apt-get", "update", "-q"], env=environment, check=False)
-    for package in missing:
-        # --no-remove: another mail server that is installed here stays, and Postfix is skipped.
-        command = ["apt-get", "install", "-qy", "--no-install-recommends", "--no-remove", package]
-        if subprocess.run(command, env=environment, check=False).returncode != 0:
-            print(f"apt-get could not install {package}")
+    # --no-remove: another mail server that is installed here stays, and Postfix is skipped.
+    command = ["apt-get", "install", "-qy", "--no-install-recommends", "--no-remove", package]
+    if subprocess.run(command, env=environment, check=False).returncode != 0:
+        print(f"apt-get could not install {package}")
+
+
+def unpack_exim():
+    EXIM_UNPACKED.mkdir(parents=True, exist_ok=True)
+    try:
+        subprocess.run(["apt-get", "download", "-q", *EXIM_PACKAGES], cwd=EXIM_UNPACKED, check=True)
+        for archive in EXIM_UNPACKED.glob("*.deb"):
+            subprocess.run(["dpkg", "-x", archive, EXIM_UNPACKED], check=True)
+        user = ["--system", "--group", "--no-create-home", "--home", "/nonexistent", "--quiet", "--allow-bad-names"]
+        subprocess.run(["adduser", *user, EXIM_USER], check=True)
+    except (OSError, subprocess.CalledProcessError) as error:
+        print(f"Exim could not be unpacked: {error}")
+        shutil.rmtree(EXIM_UNPACKED, ignore_errors=True)
+
+
+def raise_descriptors(connections):
+    """Lets this process, and whom it starts, open enough files; returns why not, or None."""
+    needed = connections + OTHER_DESCRIPTORS
+    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    if soft >= needed:
+        return None
+    try:
+        resource.setrlimit(resource.RLIMIT_NOFILE, (needed, max(needed, hard)))
+    except (OSError, ValueError):
+        return (
+            f"{needed:,} open files a process are needed and {hard:,} allowed: "
+            f"as root, `ulimit -Hn {needed}` first, or `prlimit --nofile={needed} scripts/bench ingest ...`"
+        )
+    return None
+
+
+def too_little_room(directory, mib):
+    """Why this much cannot be written below the directory, or None."""
+    free = shutil.disk_usage(directory).free >> 20
+    return None if free >= mib else f"{mib:,} MiB are needed below {directory} and {free:,} free: `--dir` another disk"
 
 
 def load_core():
@@ -67,6 +135,8 @@ def describe(directory):
         ("file system", said("findmnt", "-no", "FSTYPE,SOURCE,OPTIONS", "-T", str(directory))),
         ("commit", said("git", "-C", str(ROOT), "describe", "--always", "--dirty")),
         ("rustc", said("rustc", "--version")),
+        ("mailsensor", said(str(sensor()), "--version")),
+        ("Exim", said(exim() or "exim4", "-C", "/dev/null", "-bV")),
         ("Postfix", said("postconf", "-d", "-h", "mail_version")),
     ]
 

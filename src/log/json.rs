@@ -74,7 +74,10 @@ impl Buffer {
             self.second = second;
         }
         self.line.push_str(&self.second_text);
-        let _infallible = write!(self.line, "{:06}Z", now.subsec_microsecond());
+        // Six digits: the first of seven is put there to keep the zeros behind it.
+        let micros = 1_000_000 + now.subsec_microsecond().unsigned_abs();
+        self.line.push_str(&itoa::Buffer::new().format(micros)[1..]);
+        self.line.push('Z');
     }
 }
 
@@ -86,11 +89,6 @@ impl Fields<'_> {
         self.0.push_str(",\"");
         push_escaped(self.0, field.name());
         self.0.push_str("\":");
-    }
-
-    fn plain(&mut self, field: &Field, value: impl fmt::Display) {
-        self.name(field);
-        let _infallible = write!(self.0, "{value}");
     }
 }
 
@@ -110,19 +108,24 @@ impl Visit for Fields<'_> {
     }
 
     fn record_bool(&mut self, field: &Field, value: bool) {
-        self.plain(field, value);
+        self.name(field);
+        self.0.push_str(if value { "true" } else { "false" });
     }
 
     fn record_u64(&mut self, field: &Field, value: u64) {
-        self.plain(field, value);
+        self.name(field);
+        self.0.push_str(itoa::Buffer::new().format(value));
     }
 
     fn record_i64(&mut self, field: &Field, value: i64) {
-        self.plain(field, value);
+        self.name(field);
+        self.0.push_str(itoa::Buffer::new().format(value));
     }
 
     fn record_f64(&mut self, field: &Field, value: f64) {
-        if value.is_finite() { self.plain(field, value) } else { self.plain(field, "null") }
+        self.name(field);
+        let _infallible =
+            if value.is_finite() { write!(self.0, "{value}") } else { self.0.write_str("null") };
     }
 }
 

@@ -19,14 +19,17 @@ use std::sync::Arc;
 use bytesize::ByteSize;
 use tokio::net::{TcpListener, TcpSocket, TcpStream};
 use tokio::sync::Semaphore;
+use tokio_rustls::TlsAcceptor;
 
 use crate::Loopback;
+use crate::tls::{self, TlsError};
 
 mod commit;
 mod session;
 
 use commit::Store;
 pub use commit::StoreError;
+use session::{End, Session};
 
 /// Each costs a descriptor, a task and, while a message arrives, its octets.
 const CONNECTIONS_MAX: usize = 20_000;
@@ -59,6 +62,9 @@ pub struct Options {
     /// The length at which the file is begun anew.
     #[arg(long, default_value = "1GiB")]
     pub capacity: ByteSize,
+    /// STARTTLS is offered, with the certificate in this directory (`sensor-bench certificate`).
+    #[arg(long)]
+    pub tls: Option<PathBuf>,
     /// Threads that serve connections, beside the one that commits.
     #[arg(long, default_value_t = 1, value_parser = clap::value_parser!(u16).range(1..=256))]
     pub threads: u16,
@@ -73,6 +79,9 @@ pub enum BareError {
     /// The file cannot be prepared.
     #[error(transparent)]
     Store(#[from] StoreError),
+    /// The certificate cannot be used.
+    #[error(transparent)]
+    Tls(#[from] TlsError),
     /// No runtime, or no socket.
     #[error("cannot listen: {0}")]
     Listen(#[from] io::Error),
@@ -102,6 +111,7 @@ pub fn run(options: &Options, ready: impl FnOnce(SocketAddr)) -> Result<(), Bare
 pub struct Server {
     listener: TcpListener,
     store: Option<Store>,
+    tls: Option<TlsAcceptor>,
 }
 
 impl Server {
@@ -118,7 +128,8 @@ impl Server {
                 Some(Store::create(path, options.capacity.as_u64(), filled)?)
             }
         };
-        Ok(Self { listener: listen(options.addr.into())?, store })
+        let tls = options.tls.as_deref().map(tls::acceptor).transpose()?;
+        Ok(Self { listener: listen(options.addr.into())?, store, tls })
     }
 
     /// Where it listens.
@@ -139,10 +150,10 @@ impl Server {
                 tokio::task::yield_now().await;
                 continue;
             };
-            let store = self.store.clone();
+            let (store, tls) = (self.store.clone(), self.tls.clone());
             tokio::spawn(async move {
                 // A connection that breaks is the load generator's to count.
-                let _ = converse(stream, store).await;
+                let _ = converse(stream, store, tls).await;
                 drop(slot);
             });
         }
@@ -156,9 +167,17 @@ fn listen(address: SocketAddr) -> io::Result<TcpListener> {
     socket.listen(BACKLOG)
 }
 
-async fn converse(stream: TcpStream, store: Option<Store>) -> io::Result<()> {
+async fn converse(stream: TcpStream, store: Option<Store>, tls: Option<TlsAcceptor>) -> io::Result<()> {
     stream.set_nodelay(true)?;
-    session::Session::new(stream, store).run().await
+    match (Session::new(stream, store.clone(), tls.is_some()).run().await?, tls) {
+        // Boxed, so that a connection without TLS does not hold the room for it.
+        (End::StartTls(stream), Some(tls)) => Box::pin(converse_in_tls(stream, store, tls)).await,
+        (End::StartTls(_), None) | (End::Quit, _) => Ok(()),
+    }
+}
+
+async fn converse_in_tls(stream: TcpStream, store: Option<Store>, tls: TlsAcceptor) -> io::Result<()> {
+    Session::secured(tls.accept(stream).await?, store).run().await.map(drop)
 }
 
 #[cfg(test)]

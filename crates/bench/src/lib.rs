@@ -6,6 +6,7 @@
 //!     '-- meter: CPU of the peer's process tree, of itself, of the rest of the machine
 //!
 //!   bare   a server that does nothing but keep the promise: the yardstick
+//!   idle   opens connections and holds them: what one costs in memory
 //!   phys   what disk and loopback give when no mail is involved
 //! ```
 //!
@@ -13,10 +14,13 @@
 //! None of them is a product: [`bare`] trusts its clients, and [`load`] says what was answered, not why.
 
 pub mod bare;
+mod client;
 pub mod corpus;
+pub mod idle;
 pub mod load;
 mod loopback;
 pub mod meter;
 pub mod phys;
+pub mod tls;
 
 pub use loopback::{Loopback, LoopbackError};

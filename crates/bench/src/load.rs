@@ -2,6 +2,7 @@
 //!
 //! ```text
 //!  connection:  connect, greeting, EHLO | message, message, ... | QUIT       again until time or count is up
+//!               ... STARTTLS, handshake, EHLO | ...                          --starttls
 //!  message:     MAIL  RCPT  DATA  <octets> .                                 one command a round trip
 //!               MAIL RCPT DATA  <octets> .                                   --pipelining
 //!               MAIL RCPT BDAT n LAST <octets>                               --pipelining --chunking
@@ -13,42 +14,39 @@
 //! `time-up`. Memory: 12 octets a message for the latencies.
 
 use std::iter;
-use std::net::{IpAddr, Ipv4Addr, SocketAddr};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::{Duration, Instant};
 
 use bytesize::ByteSize;
-use tokio::net::{TcpSocket, TcpStream};
+use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::task::JoinSet;
+use tokio_rustls::TlsConnector;
 
+use crate::client::{Client, Failure, Payload};
 use crate::corpus::{Shape, Structure};
-use crate::{Loopback, meter};
+use crate::meter;
 
-mod client;
-mod failure;
-mod payload;
-mod replies;
 mod report;
 
-use client::Client;
-use failure::Failure;
-use payload::Payload;
+pub use crate::client::{Manner, Target};
+pub(crate) use report::micros;
 use report::{Machine, Samples};
 pub use report::{Quantiles, Report, ServerReport};
 
 /// A connection that fails waits this much longer after each failure in a row, up to 100 times as long.
 const RETRY_STEP: Duration = Duration::from_millis(10);
 const RETRY_STEPS_MAX: u32 = 100;
-/// Addresses 127.0.1.1 to 127.0.250.250 are enough for every connection to have its own for long.
-const SOURCES_IN_A_BLOCK: u64 = 250;
 
 /// What to send, how, and for how long.
 #[derive(Clone, Debug, clap::Args)]
 pub struct Options {
-    /// The server, on a loopback address.
-    #[arg(long)]
-    pub addr: Loopback,
+    /// Where to.
+    #[command(flatten)]
+    pub target: Target,
+    /// How each message is sent.
+    #[command(flatten)]
+    pub manner: Manner,
     /// How many connections at a time.
     #[arg(long, default_value_t = 50, value_parser = clap::value_parser!(u64).range(1..=100_000))]
     pub connections: u64,
@@ -73,21 +71,6 @@ pub struct Options {
     /// The seed of the messages.
     #[arg(long, default_value_t = 1)]
     pub seed: u64,
-    /// Commands are sent without waiting for replies, where RFC 2920 allows it.
-    #[arg(long)]
-    pub pipelining: bool,
-    /// The message goes by one BDAT LAST (RFC 3030) instead of DATA.
-    #[arg(long)]
-    pub chunking: bool,
-    /// How many source addresses, from 127.0.1.1 on; 0 lets the kernel choose.
-    #[arg(long, default_value_t = 50, value_parser = clap::value_parser!(u64).range(0..=60_000))]
-    pub sources: u64,
-    /// The reverse path.
-    #[arg(long, default_value = "load@example.net")]
-    pub from: String,
-    /// The forward path.
-    #[arg(long, default_value = "sink@example.org")]
-    pub to: String,
     /// The server's process: its CPU time and that of its descendants is measured.
     #[arg(long)]
     pub server_pid: Option<u32>,
@@ -133,14 +116,14 @@ pub fn run(options: &Options) -> Result<Report, LoadError> {
 }
 
 fn span(seconds: f64) -> Result<Duration, LoadError> {
-    let in_range = (0.0..=86_400.0).contains(&seconds);
-    if in_range { Ok(Duration::from_secs_f64(seconds)) } else { Err(LoadError::Seconds) }
+    meter::span(seconds).ok_or(LoadError::Seconds)
 }
 
 /// What all connections share.
 struct Plan {
     options: Options,
     payloads: Vec<Payload>,
+    tls: Option<TlsConnector>,
     start: Instant,
     last_begin: Instant,
     cut: Instant,
@@ -151,13 +134,20 @@ impl Plan {
     fn new(options: &Options) -> Result<Self, LoadError> {
         let octets = usize::try_from(options.octets.as_u64()).map_err(|_| LoadError::Octets)?;
         let shape = Shape { octets, structure: options.structure };
-        let payloads = Payload::some(options.seed, shape, options.chunking);
+        let payloads = Payload::some(options.seed, shape, options.manner.chunking);
         let (seconds, grace) = (span(options.seconds)?, span(options.grace)?);
         span(options.settle)?;
         let start = meter::now();
         let last_begin = start + seconds;
-        let begun = AtomicU64::new(0);
-        Ok(Self { options: options.clone(), payloads, start, last_begin, cut: last_begin + grace, begun })
+        Ok(Self {
+            options: options.clone(),
+            payloads,
+            tls: options.target.tls(),
+            start,
+            last_begin,
+            cut: last_begin + grace,
+            begun: AtomicU64::new(0),
+        })
     }
 
     /// The number of the next message, as long as time and count are not up.
@@ -172,18 +162,6 @@ impl Plan {
     fn payload(&self, number: u64) -> &Payload {
         let at = number % self.payloads.len() as u64;
         &self.payloads[usize::try_from(at).expect("less than a length")]
-    }
-
-    /// Many source addresses, because one has but 28,000 ports and each waits a minute after use.
-    fn source(&self, connection: u64) -> Option<SocketAddr> {
-        let target = SocketAddr::from(self.options.addr);
-        if self.options.sources == 0 || target.is_ipv6() {
-            return None;
-        }
-        let number = connection % self.options.sources;
-        let octet = |value: u64| u8::try_from(value + 1).expect("sources are limited to 60,000");
-        let [block, host] = [number / SOURCES_IN_A_BLOCK, number % SOURCES_IN_A_BLOCK].map(octet);
-        Some((IpAddr::from(Ipv4Addr::new(127, 0, block, host)), 0).into())
     }
 }
 
@@ -225,28 +203,30 @@ async fn send(plan: &Plan, number: u64, samples: &mut Samples) {
 /// Sends message `first` and those after it. A message that fails is not sent again.
 async fn connection(plan: &Plan, number: u64, first: u64, samples: &mut Samples) -> Result<(), Failure> {
     let start = meter::now();
-    let stream = connect(plan, number).await.map_err(|error| Failure::Connect(error.kind()))?;
-    let mut client = Client::new(stream, plan.options.pipelining);
+    let mut client = Client::new(plan.options.target.connect(number).await?);
     client.hello().await?;
+    match &plan.tls {
+        None => converse(plan, client, start, first, samples).await,
+        Some(tls) => converse(plan, client.start_tls(tls).await?, start, first, samples).await,
+    }
+}
+
+/// What is said after EHLO on a connection that was begun at `start`.
+async fn converse<S: AsyncRead + AsyncWrite + Unpin>(
+    plan: &Plan,
+    mut client: Client<S>,
+    start: Instant,
+    first: u64,
+    samples: &mut Samples,
+) -> Result<(), Failure> {
     samples.connected(start.elapsed());
     let messages = iter::once(first).chain(iter::from_fn(|| plan.begin()));
     // A connection carries less than usize::MAX messages, whatever was typed.
     for message in messages.take(usize::try_from(plan.options.per_connection).unwrap_or(usize::MAX)) {
         let payload = plan.payload(message);
         let start = meter::now();
-        let final_wait = client.transaction(&plan.options, payload, message).await?;
+        let final_wait = client.transaction(&plan.options.manner, payload, message).await?;
         samples.accepted(payload.octets(), start.elapsed(), final_wait);
     }
     client.quit().await
-}
-
-async fn connect(plan: &Plan, number: u64) -> std::io::Result<TcpStream> {
-    let target = SocketAddr::from(plan.options.addr);
-    let socket = if target.is_ipv4() { TcpSocket::new_v4()? } else { TcpSocket::new_v6()? };
-    if let Some(source) = plan.source(number) {
-        socket.bind(source)?;
-    }
-    let stream = socket.connect(target).await?;
-    stream.set_nodelay(true)?;
-    Ok(stream)
 }

@@ -5,7 +5,7 @@ use std::process::ExitCode;
 
 use clap::{Parser, Subcommand};
 use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
-use sensor_bench::{bare, corpus, load, phys};
+use sensor_bench::{bare, corpus, idle, load, phys, tls};
 
 /// Measuring instruments for mail servers on this machine.
 #[derive(Parser)]
@@ -21,6 +21,10 @@ enum Instrument {
     Load(load::Options),
     /// Serves SMTP with the least work that keeps, or discards, each message.
     Bare(bare::Options),
+    /// Opens connections, holds them and prints what memory they cost the server.
+    Idle(idle::Options),
+    /// Makes the certificate that all servers are measured with.
+    Certificate(tls::Options),
     /// Writes generated messages into a directory.
     Corpus(corpus::Options),
     /// Measures group commit and loopback without any mail.
@@ -42,6 +46,8 @@ fn run(instrument: Instrument) -> Result<(), Box<dyn Error>> {
     match instrument {
         Instrument::Load(options) => print_line(&load::run(&options)?)?,
         Instrument::Bare(options) => bare::run(&options, |address| println!("listening on {address}"))?,
+        Instrument::Idle(options) => print_line(&idle::run(&options)?)?,
+        Instrument::Certificate(options) => tls::run(&options)?,
         Instrument::Corpus(options) => corpus::run(&options)?,
         Instrument::Phys(options) => {
             for result in phys::run(&options)? {

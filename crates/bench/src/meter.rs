@@ -1,4 +1,4 @@
-//! CPU time: of a process tree, of this process, of the whole machine.
+//! CPU time: of a process tree, of this process, of the whole machine. Memory: of a process tree.
 //!
 //! Linux only, read from `/proc`: no control group and no privilege is needed. The tree of a server is the
 //! process and all its descendants; what a descendant used that has ended already counts, because the kernel
@@ -10,8 +10,10 @@ use std::time::{Duration, Instant};
 
 use serde::Serialize;
 
+mod memory;
 mod stat;
 
+pub use memory::{TreeMemory, memory};
 pub use stat::{HostCpu, TreeCpu};
 use stat::{ProcessStat, sum_tree};
 
@@ -27,12 +29,20 @@ pub fn now() -> Instant {
     Instant::now()
 }
 
+/// A length of time as it is typed; `None` when it is negative or longer than a day.
+pub(crate) fn span(seconds: f64) -> Option<Duration> {
+    (0.0..=86_400.0).contains(&seconds).then(|| Duration::from_secs_f64(seconds))
+}
+
 /// CPU seconds that process `root` and its descendants have used; `None` when it does not run.
 #[must_use]
 pub fn tree(root: u32) -> Option<TreeCpu> {
-    let stats: Vec<_> =
-        fs::read_dir("/proc").ok()?.filter_map(|entry| read_stat(entry.ok()?.path())).collect();
-    sum_tree(root, &stats, ticks_per_second())
+    sum_tree(root, &stats(), ticks_per_second())
+}
+
+/// All processes; those that end meanwhile are left out.
+fn stats() -> Vec<ProcessStat> {
+    fs::read_dir("/proc").into_iter().flatten().filter_map(|entry| read_stat(entry.ok()?.path())).collect()
 }
 
 /// CPU seconds that this process has used.

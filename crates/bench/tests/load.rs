@@ -4,14 +4,17 @@
 
 use std::collections::BTreeMap;
 use std::io::{BufRead, BufReader, Write};
-use std::net::TcpListener;
-use std::path::{Path, PathBuf};
-use std::sync::mpsc;
+use std::net::{Shutdown, TcpListener};
+use std::path::Path;
 use std::thread;
 
 use clap::Parser;
-use sensor_bench::bare::{self, Promise};
+use sensor_bench::bare::Promise;
 use sensor_bench::load::{self, LoadError};
+
+mod servers;
+
+use servers::{bare_server, certificate};
 
 #[derive(Parser)]
 struct Arguments {
@@ -23,16 +26,6 @@ struct Arguments {
 fn options(typed: &str) -> load::Options {
     let bounded = "load --seconds 60 --connections 3 --messages 20 --settle 0 ".to_owned() + typed;
     Arguments::parse_from(bounded.split_whitespace()).options
-}
-
-/// Starts a bare server in a thread that lives as long as the test.
-fn bare_server(promise: Promise, file: Option<PathBuf>) -> String {
-    let (ready, address) = mpsc::channel();
-    let addr = "127.0.0.1:0".parse().unwrap();
-    let capacity = bytesize::ByteSize::mib(64);
-    let options = bare::Options { addr, promise, file, capacity, threads: 1 };
-    thread::spawn(move || bare::run(&options, |address| ready.send(address).unwrap()));
-    address.recv().unwrap().to_string()
 }
 
 /// A server that says `lines` one after the other, each answering a line of the client, then closes.
@@ -67,6 +60,7 @@ fn message_ids(file: &Path) -> usize {
 
 #[test]
 fn what_is_counted_as_accepted_is_in_the_file() {
+    let certificate = certificate();
     for (promise, typed, in_file) in [
         (Promise::Growing, "", 20),
         (Promise::Growing, "--per-connection 4", 20),
@@ -74,11 +68,13 @@ fn what_is_counted_as_accepted_is_in_the_file() {
         (Promise::Growing, "--per-connection 7 --chunking", 20),
         (Promise::Recycled, "--per-connection 7 --pipelining --chunking --structure attachment", 20),
         (Promise::Recycled, "--octets 100KiB --structure base64", 20),
+        (Promise::Growing, "--starttls --per-connection 4", 20),
+        (Promise::Recycled, "--starttls --per-connection 7 --pipelining --chunking --octets 100KiB", 20),
         (Promise::Growing, "--octets 40KiB --chunking --pipelining --sources 0", 20),
     ] {
         let dir = tempfile::tempdir().unwrap();
         let file = dir.path().join("log");
-        let addr = bare_server(promise, Some(file.clone()));
+        let addr = bare_server(promise, Some(file.clone()), Some(certificate.path()));
         let report = load::run(&options(&format!("--addr {addr} {typed}"))).unwrap();
         assert_eq!((report.accepted, &report.errors), (20, &BTreeMap::new()), "{typed}");
         assert_eq!(message_ids(&file), in_file, "{typed}");
@@ -88,7 +84,7 @@ fn what_is_counted_as_accepted_is_in_the_file() {
 
 #[test]
 fn the_octets_of_messages_are_counted_without_doubled_dots() {
-    let addr = bare_server(Promise::Discard, None);
+    let addr = bare_server(Promise::Discard, None, None);
     let report = load::run(&options(&format!("--addr {addr} --octets 10000"))).unwrap();
     let octets = report.megabytes_per_s * 1e6 * report.seconds;
     assert_eq!(octets.round(), 200_000.0);
@@ -99,6 +95,8 @@ fn failures_are_counted_by_stage_and_code() {
     for (lines, failure) in [
         (&["554 go away\r\n"][..], "greeting-554"),
         (&["220 a\r\n", "502 b\r\n"], "ehlo-502"),
+        (&["220 a\r\n", "250 b\r\n", "454 c\r\n"], "starttls-454"),
+        (&["220 a\r\n", "250 b\r\n", "220 c\r\n250 d\r\n"], "plaintext-behind-starttls"),
         (&["220 a\r\n", "250-b\r\n250 c\r\n", "421 d\r\n"], "mail-421"),
         (&["220 a\r\n", "250 b\r\n", "250 c\r\n", "550 d\r\n"], "rcpt-550"),
         (&["220 a\r\n", "250 b\r\n", "250 c\r\n", "250 d\r\n", "451 e\r\n"], "data-451"),
@@ -109,9 +107,34 @@ fn failures_are_counted_by_stage_and_code() {
         let addr = scripted_server(lines);
         let mut options = options(&format!("--addr {addr}"));
         options.messages = 2;
+        options.target.starttls = failure.contains("tls");
         let report = load::run(&options).unwrap();
         assert_eq!((report.accepted, report.errors), (0, BTreeMap::from([(failure.to_owned(), 2)])));
     }
+}
+
+#[test]
+fn a_server_that_goes_away_instead_of_a_handshake_is_an_error() {
+    let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+    let addr = listener.local_addr().unwrap();
+    thread::spawn(move || {
+        for stream in listener.incoming() {
+            let mut stream = stream.unwrap();
+            let mut input = BufReader::new(stream.try_clone().unwrap());
+            for line in ["220 a\r\n", "250 b\r\n"] {
+                stream.write_all(line.as_bytes()).unwrap();
+                input.read_line(&mut String::new()).unwrap();
+            }
+            stream.write_all(b"220 c\r\n").unwrap();
+            stream.shutdown(Shutdown::Write).unwrap();
+            // All is read, so that the client sees an end and not a reset.
+            std::io::copy(&mut input, &mut std::io::sink()).unwrap();
+        }
+    });
+    let mut options = options(&format!("--addr {addr} --starttls"));
+    options.messages = 2;
+    let report = load::run(&options).unwrap();
+    assert_eq!(report.errors, BTreeMap::from([("tls-UnexpectedEof".to_owned(), 2)]));
 }
 
 #[test]
@@ -130,7 +153,7 @@ fn a_server_that_does_not_listen_or_never_answers_is_an_error_too() {
 
 #[test]
 fn the_server_is_metered_when_its_process_is_given() {
-    let addr = bare_server(Promise::Discard, None);
+    let addr = bare_server(Promise::Discard, None, None);
     let own = std::process::id();
     let report = load::run(&options(&format!("--addr {addr} --server-pid {own}"))).unwrap();
     assert!(report.server.is_some_and(|server| server.processes >= 1));

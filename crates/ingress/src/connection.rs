@@ -18,10 +18,12 @@ mod identity;
 mod input;
 mod opening;
 
+use std::future::poll_fn;
 use std::io;
 use std::net::{IpAddr, SocketAddr};
-use std::pin::Pin;
+use std::pin::pin;
 use std::sync::Arc;
+use std::task::Poll;
 use std::time::Duration;
 
 use sensor_mail::envelope::Recipient;
@@ -30,9 +32,10 @@ use sensor_policy::{Decision, Treatment};
 use sensor_smtp::{CloseReason, EndOfMessage, Event, Mail, Reply, Session, SessionConfig, Step};
 use tokio::io::{AsyncRead, AsyncWrite, AsyncWriteExt};
 use tokio::sync::watch;
-use tokio::time::{Instant, Sleep, timeout};
+use tokio::time::{Instant, timeout};
 use tokio_rustls::TlsAcceptor;
 
+use crate::alarm::Alarm;
 use crate::door::{Door, Live, Phase};
 use crate::intake::{NotAccepted, Transaction};
 use crate::reception::Reception;
@@ -47,8 +50,6 @@ const WRITE_TIME_MAX: Duration = Duration::from_secs(300);
 const LINGER_TIME_MAX: Duration = Duration::from_secs(2);
 /// How much is read and dropped meanwhile.
 const LINGER_OCTETS_MAX: usize = 4 << 20;
-/// How long a timer sleeps that has nothing to wait for.
-const FAR: Duration = Duration::from_secs(3600);
 
 /// Who connected to what.
 #[derive(Clone, Debug)]
@@ -89,7 +90,7 @@ where
         channel: Channel::Plain(stream),
         input: Input::default(),
         session: Session::new(config),
-        timer: Box::pin(tokio::time::sleep(FAR)),
+        alarm: Alarm::default(),
         transaction: None,
         number: door.next_connection(),
         peer,
@@ -111,7 +112,7 @@ struct Connection<S> {
     channel: Channel<S>,
     input: Input,
     session: Session,
-    timer: Pin<Box<Sleep>>,
+    alarm: Alarm,
     transaction: Option<Box<Admitted>>,
     /// With the address of the client that is spoken for, where somebody may speak for others.
     peer: Peer,
@@ -140,9 +141,11 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Connection<S> {
         } else {
             self.greet()?;
         }
+        // Read again behind each wait: it does not move in between.
+        let mut now = Instant::now();
         loop {
             self.follow_phase();
-            let received = self.session.receive(self.input.unread(), Instant::now().into_std());
+            let received = self.session.receive(self.input.unread(), now.into_std());
             let start = self.input.consume(received.consumed);
             match received.step {
                 Step::NeedInput => {
@@ -153,8 +156,15 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Connection<S> {
                 Step::Transmit => self.flush().await?,
                 Step::Blocked => unreachable!("every question is answered before the session goes on"),
                 Step::Event(Event::Close(reason)) => return Ok(reason),
-                Step::Event(event) => self.handle(event, start).await?,
+                Step::Event(event) => {
+                    let takes_time = takes_time(&event);
+                    self.handle(event, start).await?;
+                    if !takes_time {
+                        continue;
+                    }
+                }
             }
+            now = Instant::now();
         }
     }
 
@@ -292,7 +302,8 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Connection<S> {
             self.session.answer(reply);
             return Ok(());
         }
-        let reply = match self.door.intake.accept(message, self.origin(end), line_endings).await {
+        let origin = self.origin(end);
+        let reply = match self.door.intake.accept(message, origin, line_endings, &mut self.alarm).await {
             Ok(accepted) => {
                 self.log_accepted(&accepted, &people);
                 Reply::queued(accepted.id)
@@ -328,49 +339,33 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Connection<S> {
             return Ok(());
         }
         let octets = waiting.len();
-        let sent = async {
+        let mut sent = pin!(async {
             self.channel.write_all(waiting).await?;
             self.channel.flush().await
-        };
-        timeout(WRITE_TIME_MAX, sent).await.map_err(io::Error::from)??;
+        });
+        // Nearly every reply fits the socket's buffer: only one that waits is worth a timer.
+        match poll_fn(|context| Poll::Ready(sent.as_mut().poll(context))).await {
+            Poll::Ready(sent) => sent?,
+            Poll::Pending => timeout(WRITE_TIME_MAX, sent).await.map_err(io::Error::from)??,
+        }
         self.session.sent(octets);
         Ok(())
     }
 
     /// Waits for octets, for the time the session gives the client, or for the sensor's next phase.
     async fn fill(&mut self) -> io::Result<()> {
-        loop {
-            self.set_timer();
-            tokio::select! {
-                biased;
-                read = self.input.fill(&mut self.channel) => {
-                    if read? == 0 {
-                        self.session.closed();
-                    }
-                    return Ok(());
-                }
-                _ = self.phase.changed(), if !self.shut_down => return Ok(()),
-                () = self.timer.as_mut() => {
-                    let now = Instant::now();
-                    if self.session.poll_timeout().is_some_and(|at| at <= now.into_std()) {
-                        self.session.handle_timeout(now.into_std());
-                        return Ok(());
-                    }
-                    self.timer.as_mut().reset(now + FAR);
+        let limit = self.session.poll_timeout().map(Instant::from_std);
+        tokio::select! {
+            biased;
+            read = self.input.fill(&mut self.channel) => {
+                if read? == 0 {
+                    self.session.closed();
                 }
             }
+            _ = self.phase.changed(), if !self.shut_down => {}
+            () = rings(&mut self.alarm, limit) => self.session.handle_timeout(Instant::now().into_std()),
         }
-    }
-
-    /// The timer is only ever moved forward when it fires, and back when the session wants it earlier: most
-    /// waits end with octets long before, and moving it each time would cost more than it is worth.
-    fn set_timer(&mut self) {
-        if let Some(at) = self.session.poll_timeout() {
-            let at = Instant::from_std(at);
-            if at < self.timer.deadline() {
-                self.timer.as_mut().reset(at);
-            }
-        }
+        Ok(())
     }
 
     async fn end(&mut self, ended: io::Result<CloseReason>) {
@@ -381,5 +376,24 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Connection<S> {
             let _ = self.flush().await;
             let _ = timeout(LINGER_TIME_MAX, self.channel.close(reason, LINGER_OCTETS_MAX)).await;
         }
+    }
+}
+
+/// Whether the handling of an event may wait, so that the clock is read again behind it.
+fn takes_time(event: &Event) -> bool {
+    match event {
+        Event::Body(_) | Event::EndOfMessage(_) | Event::Introduced | Event::StartTls | Event::Close(_) => {
+            true
+        }
+        Event::Mail(_) | Event::Recipient(_) | Event::BodyStart(_) | Event::Refused(_) | Event::Reset => {
+            false
+        }
+    }
+}
+
+async fn rings(alarm: &mut Alarm, at: Option<Instant>) {
+    match at {
+        Some(at) => alarm.rings(at).await,
+        None => std::future::pending().await,
     }
 }

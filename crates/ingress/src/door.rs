@@ -141,7 +141,7 @@ impl Door {
     #[must_use]
     pub fn would_connect(&self, client: IpAddr, local: IpAddr) -> Decision {
         let live = self.live.load();
-        live.at_connect(now(), |rules| self.connection(rules, client, local))
+        live.at_connect(now, |rules| self.connection(rules, client, local))
     }
 
     /// The interfaces of this host as they are now, by which the door goes from now on too.
@@ -155,13 +155,13 @@ impl Door {
     /// Whether a message of the declared size may begin now; nothing is counted.
     #[must_use]
     pub fn would_begin(&self, declared: Option<u64>) -> Decision {
-        self.live.load().at_mail(declared, now())
+        self.live.load().at_mail(declared, now)
     }
 
     /// Whether the recipient is covered now; nothing is counted.
     #[must_use]
     pub fn would_take(&self, recipient: &ForwardPath) -> Decision {
-        self.live.load().at_rcpt(recipient, now())
+        self.live.load().at_rcpt(recipient, now)
     }
 
     pub(crate) fn set_closed(&self, closed: Option<Closed>) {
@@ -194,7 +194,7 @@ impl Door {
     }
 
     pub(crate) fn at_mail(&self, live: &Live, declared: Option<u64>) -> Admission {
-        self.counted(live.at_mail(declared, now()))
+        self.counted(live.at_mail(declared, now))
     }
 
     pub(crate) fn at_rcpt(&self, recipient: &ForwardPath) -> Decision {
@@ -205,12 +205,12 @@ impl Door {
 
     /// Whether a message that was admitted under `live` may have so many octets.
     pub(crate) fn at_body(&self, live: &Live, octets: u64) -> Admission {
-        self.counted(live.at_body(octets, now()))
+        self.counted(live.at_body(octets, now))
     }
 
     /// Whether a message that was admitted under `live` may hold a bare CR or LF.
     pub(crate) fn at_bare_newline(&self, live: &Live) -> Admission {
-        self.counted(live.at_bare_newline(now()))
+        self.counted(live.at_bare_newline(now))
     }
 
     /// Counts what the intake or a session refused.

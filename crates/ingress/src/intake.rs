@@ -10,6 +10,9 @@ use jiff::Timestamp;
 use sensor_mail::envelope::{LineEndings, Origin, Parameter, Recipient, Tenant};
 use sensor_mail::{Envelope, MailId, MailIds, NodeId, Refusal, ReversePath, Sha256};
 use sensor_spool::{Clock, CommitError, Draft, Full, Pending, Spool, Withdrawal, WriteError};
+use tokio::time::Instant;
+
+use crate::alarm::Alarm;
 
 /// Opens transactions. One for each process; every way in shares it.
 pub struct Intake {
@@ -108,7 +111,7 @@ impl Intake {
         })
     }
 
-    /// Ends a transaction: when this returns a message, it is on stable storage.
+    /// Ends a transaction: when this returns a message, it is on stable storage. `alarm` is whoever asks's.
     ///
     /// # Cancel safety
     /// Dropped, the commit still runs to its end: the message may be in the spool without its sender knowing.
@@ -120,6 +123,7 @@ impl Intake {
         transaction: Transaction,
         origin: Origin,
         line_endings: LineEndings,
+        alarm: &mut Alarm,
     ) -> Result<Accepted, NotAccepted> {
         let now = (self.clock)();
         let octets = transaction.octets();
@@ -140,14 +144,20 @@ impl Intake {
             sha256,
             line_endings,
         };
-        let sequence = self.durable(id, draft.commit(&envelope)).await?;
+        let sequence = self.durable(id, draft.commit(&envelope), alarm).await?;
         Ok(Accepted { id, sequence, octets })
     }
 
-    async fn durable(&self, id: MailId, mut pending: Pending) -> Result<u64, NotAccepted> {
-        let outcome = match tokio::time::timeout(self.commit_deadline, &mut pending).await {
-            Ok(outcome) => outcome,
-            Err(_) => match pending.withdraw("not durable in time") {
+    async fn durable(&self, id: MailId, mut pending: Pending, alarm: &mut Alarm) -> Result<u64, NotAccepted> {
+        let deadline = Instant::now() + self.commit_deadline;
+        let in_time = tokio::select! {
+            biased;
+            outcome = &mut pending => Some(outcome),
+            () = alarm.rings(deadline) => None,
+        };
+        let outcome = match in_time {
+            Some(outcome) => outcome,
+            None => match pending.withdraw("not durable in time") {
                 Withdrawal::TooLate(outcome) => outcome,
                 Withdrawal::Withdrawn => {
                     let after = self.commit_deadline;

@@ -12,6 +12,7 @@
 //! when the spool has it durably; while a question is open nothing more is read, so a slow disk slows the
 //! sender and not the memory; an idle connection holds no buffer; every wait has a limit.
 
+mod alarm;
 mod buffers;
 mod client_certificates;
 mod connection;
@@ -27,6 +28,7 @@ mod reception;
 mod slots;
 mod tls;
 
+pub use alarm::Alarm;
 pub use client_certificates::{Authority, ClientCertificates};
 pub use connection::{Peer, serve};
 pub use counters::RuleCount;

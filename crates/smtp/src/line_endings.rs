@@ -2,9 +2,9 @@
 
 use sensor_mail::envelope::LineEndings;
 
-/// Pairs of octets that are counted at a time: few enough for a count to fit an octet, so that the
-/// compiler makes vector code of the loop. Bodies pass here at the speed of memory.
-const BLOCK_PAIRS: usize = 128;
+/// Pairs of octets that are looked at together. Hardly any block of any mail has a bare CR or LF: that is found
+/// out for all its pairs at once, by a loop of which the compiler makes vector code, and only then counted.
+const BLOCK_PAIRS: usize = 1024;
 
 /// Counts bare CRs and LFs over the pieces of a message.
 #[derive(Clone, Copy, Debug, Default)]
@@ -21,11 +21,18 @@ impl LineEndingCounter {
         self.counts.bare_lf += u64::from(!self.after_cr && first == b'\n');
         let (before, after) = (&octets[..octets.len() - 1], &octets[1..]);
         for (before, after) in before.chunks(BLOCK_PAIRS).zip(after.chunks(BLOCK_PAIRS)) {
-            let (bare_cr, bare_lf) = count_block(before, after);
-            self.counts.bare_cr += u64::from(bare_cr);
-            self.counts.bare_lf += u64::from(bare_lf);
+            if is_odd(before, after) {
+                self.count(before, after);
+            }
         }
         self.after_cr = last == b'\r';
+    }
+
+    fn count(&mut self, before: &[u8], after: &[u8]) {
+        for (&before, &after) in before.iter().zip(after) {
+            self.counts.bare_cr += u64::from((before == b'\r') & (after != b'\n'));
+            self.counts.bare_lf += u64::from((before != b'\r') & (after == b'\n'));
+        }
     }
 
     /// The counts at the end of the message.
@@ -35,14 +42,10 @@ impl LineEndingCounter {
     }
 }
 
-/// Counts the pairs that hold a bare CR in front and a bare LF behind.
-fn count_block(before: &[u8], after: &[u8]) -> (u8, u8) {
-    let (mut bare_cr, mut bare_lf) = (0, 0);
-    for (&before, &after) in before.iter().zip(after) {
-        bare_cr += u8::from((before == b'\r') & (after != b'\n'));
-        bare_lf += u8::from((before != b'\r') & (after == b'\n'));
-    }
-    (bare_cr, bare_lf)
+/// Whether a CR in front is not followed by an LF, or an LF behind does not follow a CR, in any pair.
+fn is_odd(before: &[u8], after: &[u8]) -> bool {
+    let pairs = before.iter().zip(after);
+    pairs.fold(0, |odd, (&before, &after)| odd | (u8::from(before == b'\r') ^ u8::from(after == b'\n'))) != 0
 }
 
 #[cfg(test)]

@@ -17,8 +17,9 @@ use crate::record::Record;
 use crate::segment::{self, Counters, Fate, Segment, SegmentHeader};
 use crate::workshop::{Spare, Workshop};
 
-/// A group that grew to this is written before it is complete.
-const BUFFER_OCTETS_MAX: usize = 4 << 20;
+/// A group that grew to this is written before it is complete: so much is still in the processor's cache when
+/// the kernel copies it.
+const BUFFER_OCTETS_MAX: usize = 512 << 10;
 /// Octets that are kept for reuse after a group.
 const BUFFER_OCTETS_KEPT: usize = 1 << 20;
 /// Pieces of bodies are synced by themselves after so many octets, so that no commit pays for all of them.

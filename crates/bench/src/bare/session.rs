@@ -16,10 +16,14 @@ const GROWTH_OCTETS_MAX: usize = 4 << 20;
 
 const GREETING: &[u8] = b"220 bare.example.org ESMTP\r\n";
 const EHLO: &[u8] = b"250-bare.example.org\r\n250-PIPELINING\r\n250-CHUNKING\r\n250 8BITMIME\r\n";
+const EHLO_WITH_STARTTLS: &[u8] =
+    b"250-bare.example.org\r\n250-PIPELINING\r\n250-CHUNKING\r\n250-STARTTLS\r\n250 8BITMIME\r\n";
 const GO_AHEAD: &[u8] = b"354 go ahead\r\n";
 const OK: &[u8] = b"250 ok\r\n";
 const NOT_STORED: &[u8] = b"451 4.3.0 not stored\r\n";
 const SYNTAX: &[u8] = b"501 5.5.4 octets expected\r\n";
+const START_TLS: &[u8] = b"220 go ahead\r\n";
+const NO_TLS: &[u8] = b"502 5.5.1 no TLS\r\n";
 const BYE: &[u8] = b"221 bye\r\n";
 
 /// Replies gather in `replies` and leave before the session waits for more input, so a pipelined group is
@@ -31,10 +35,20 @@ pub(super) struct Session<S> {
     replies: Vec<u8>,
     /// What BDAT has brought so far.
     chunks: Vec<u8>,
+    offers_tls: bool,
+}
+
+/// How a session ended.
+pub(super) enum End<S> {
+    /// The client said QUIT.
+    Quit,
+    /// The handshake is to be done on this stream.
+    StartTls(S),
 }
 
 enum Command {
     Ehlo,
+    StartTls,
     Data,
     Bdat(Option<Chunk>),
     Quit,
@@ -48,14 +62,23 @@ struct Chunk {
 }
 
 impl<S: AsyncRead + AsyncWrite + Unpin> Session<S> {
-    pub(super) fn new(stream: S, store: Option<Store>) -> Self {
-        Self { stream, store, input: Vec::new(), replies: GREETING.to_vec(), chunks: Vec::new() }
+    pub(super) fn new(stream: S, store: Option<Store>, offers_tls: bool) -> Self {
+        Self { replies: GREETING.to_vec(), offers_tls, ..Self::secured(stream, store) }
     }
 
-    pub(super) async fn run(mut self) -> io::Result<()> {
+    /// A session that goes on behind a handshake, without a greeting (RFC 3207 section 4.2).
+    pub(super) fn secured(stream: S, store: Option<Store>) -> Self {
+        let (input, replies, chunks) = (Vec::new(), Vec::new(), Vec::new());
+        Self { stream, store, input, replies, chunks, offers_tls: false }
+    }
+
+    pub(super) async fn run(mut self) -> io::Result<End<S>> {
         loop {
             match self.command().await? {
+                Command::Ehlo if self.offers_tls => self.replies.extend_from_slice(EHLO_WITH_STARTTLS),
                 Command::Ehlo => self.replies.extend_from_slice(EHLO),
+                Command::StartTls if self.offers_tls => return self.start_tls().await,
+                Command::StartTls => self.replies.extend_from_slice(NO_TLS),
                 Command::Data => {
                     self.replies.extend_from_slice(GO_AHEAD);
                     let message = self.data().await?;
@@ -65,11 +88,23 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Session<S> {
                 Command::Bdat(None) => self.replies.extend_from_slice(SYNTAX),
                 Command::Quit => {
                     self.replies.extend_from_slice(BYE);
-                    return self.flush().await;
+                    self.flush().await?;
+                    return Ok(End::Quit);
                 }
                 Command::Other => self.replies.extend_from_slice(OK),
             }
         }
+    }
+
+    /// What came behind the command in plaintext would be taken for what came in TLS (CVE-2011-0411).
+    async fn start_tls(mut self) -> io::Result<End<S>> {
+        self.flush().await?;
+        if !self.input.is_empty() {
+            return Err(io::ErrorKind::InvalidData.into());
+        }
+        self.replies.extend_from_slice(START_TLS);
+        self.flush().await?;
+        Ok(End::StartTls(self.stream))
     }
 
     async fn command(&mut self) -> io::Result<Command> {
@@ -153,6 +188,8 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Session<S> {
         if !self.replies.is_empty() {
             self.stream.write_all(&self.replies).await?;
             self.replies.clear();
+            // TLS may have taken octets that are not on their way yet.
+            self.stream.flush().await?;
         }
         Ok(())
     }
@@ -162,6 +199,7 @@ impl Command {
     fn parse(line: &[u8]) -> Self {
         match line.first_chunk::<4>().map(|verb| verb.to_ascii_uppercase()).as_deref() {
             Some(b"EHLO" | b"HELO") => Self::Ehlo,
+            Some(b"STAR") => Self::StartTls,
             Some(b"DATA") => Self::Data,
             Some(b"BDAT") => Self::Bdat(Chunk::parse(line)),
             Some(b"QUIT") => Self::Quit,

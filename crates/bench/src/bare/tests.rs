@@ -1,12 +1,17 @@
 use tokio::io::{AsyncReadExt, AsyncWriteExt, duplex};
 
-use super::session::Session;
 use super::*;
 
 /// What a session answers to `input`, written in pieces of `step` octets.
 async fn answers(input: &str, step: usize, store: Option<Store>) -> String {
+    answers_with_tls(input, step, store, false).await
+}
+
+async fn answers_with_tls(input: &str, step: usize, store: Option<Store>, offers_tls: bool) -> String {
     let (mut client, server) = duplex(1 << 20);
-    let session = tokio::spawn(Session::new(server, store).run());
+    let session = Session::new(server, store, offers_tls);
+    // The stream of a session that wants a handshake is dropped, and the client sees its end.
+    let session = tokio::spawn(async move { session.run().await.map(drop) });
     for piece in input.as_bytes().chunks(step) {
         client.write_all(piece).await.unwrap();
         tokio::task::yield_now().await;
@@ -70,7 +75,34 @@ async fn a_command_without_an_end_and_a_durable_promise_without_a_file_are_refus
         promise: Promise::Growing,
         file: None,
         capacity: ByteSize::mib(1),
+        tls: None,
         threads: 1,
     };
     assert!(matches!(Server::bind(&options), Err(BareError::NoFile)));
+}
+
+#[tokio::test]
+async fn starttls_ends_the_plaintext_and_nothing_may_come_behind_it() {
+    for (offered, input, expected) in [
+        (true, "EHLO a\r\nSTARTTLS\r\n", "220 250 220"),
+        (true, "EHLO a\r\nSTARTTLS\r\nMAIL\r\n", "220 250"),
+        (false, "EHLO a\r\nSTARTTLS\r\nQUIT\r\n", "220 250 502 221"),
+    ] {
+        let said = answers_with_tls(input, input.len(), None, offered).await;
+        assert_eq!(codes(&said).join(" "), expected, "{input:?}");
+        assert_eq!(said.contains("250-STARTTLS"), offered, "{input:?}");
+    }
+}
+
+#[tokio::test]
+async fn a_certificate_that_is_not_there_is_an_error() {
+    let options = Options {
+        addr: "127.0.0.1:0".parse().unwrap(),
+        promise: Promise::Discard,
+        file: None,
+        capacity: ByteSize::mib(1),
+        tls: Some("/nonexistent".into()),
+        threads: 1,
+    };
+    assert!(matches!(Server::bind(&options), Err(BareError::Tls(TlsError::Pem { .. }))));
 }

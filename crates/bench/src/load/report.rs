@@ -6,7 +6,7 @@ use std::time::Duration;
 use serde::Serialize;
 
 use super::LoadError;
-use super::failure::Failure;
+use crate::client::Failure;
 use crate::meter::{self, HostCpu, Settled, TreeCpu};
 
 /// The result of one run.
@@ -24,7 +24,7 @@ pub struct Report {
     pub final_reply_ms: Quantiles,
     /// From MAIL written to the final reply.
     pub transaction_ms: Quantiles,
-    /// From connecting to the reply to EHLO.
+    /// From connecting to the reply to EHLO, the one in TLS where that is started.
     pub connect_ms: Quantiles,
     /// How many connections ended early, by stage and reply code or by what happened.
     pub errors: BTreeMap<String, u64>,
@@ -72,7 +72,7 @@ pub struct Quantiles {
 }
 
 impl Quantiles {
-    fn of(mut micros: Vec<u32>) -> Self {
+    pub(crate) fn of(mut micros: Vec<u32>) -> Self {
         micros.sort_unstable();
         let at = |permille: usize| {
             let index = (micros.len().saturating_sub(1) * permille + 500) / 1_000;
@@ -121,7 +121,8 @@ impl Samples {
     }
 }
 
-fn micros(duration: Duration) -> u32 {
+/// As latencies are stored: 4 octets each, 71 minutes at most.
+pub(crate) fn micros(duration: Duration) -> u32 {
     u32::try_from(duration.as_micros()).unwrap_or(u32::MAX)
 }
 

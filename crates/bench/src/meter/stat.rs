@@ -87,6 +87,11 @@ pub(super) fn sum_tree(root: u32, all: &[ProcessStat], ticks_per_second: f64) ->
     })
 }
 
+/// `root` and its descendants.
+pub(super) fn pids(root: u32, all: &[ProcessStat]) -> Vec<u32> {
+    members(root, all).iter().map(|stat| stat.pid).collect()
+}
+
 fn members(root: u32, all: &[ProcessStat]) -> Vec<ProcessStat> {
     let mut members: Vec<_> = all.iter().copied().filter(|stat| stat.pid == root).collect();
     let mut next = 0;
@@ -145,5 +150,6 @@ mod tests {
         let tree = TreeCpu { user: 13.0, system: 0.3, processes: 3 };
         assert_eq!(sum_tree(5, &all, 10.0), Some(tree));
         assert_eq!(sum_tree(77, &all, 10.0), None);
+        assert_eq!((pids(5, &all), pids(77, &all)), (vec![5, 9, 12], vec![]));
     }
 }

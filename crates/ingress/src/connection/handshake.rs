@@ -10,8 +10,9 @@ use tokio::sync::watch;
 use tokio::time::{Instant, timeout_at};
 use tokio_rustls::server::TlsStream;
 
+use super::Connection;
 use super::channel::Channel;
-use super::{Connection, FAR};
+use crate::alarm::FAR;
 use crate::door::Phase;
 
 impl<S: AsyncRead + AsyncWrite + Unpin> Connection<S> {

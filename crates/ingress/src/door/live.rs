@@ -84,6 +84,9 @@ pub struct History {
     pub former: Vec<(Arc<Terms>, Duration)>,
 }
 
+/// Reads the clock. Only a refusal asks for the time: former rules may soften it.
+pub(super) type Now = fn() -> Instant;
+
 /// What holds at the door.
 #[derive(Clone, Debug)]
 pub struct Live {
@@ -226,12 +229,12 @@ impl Live {
     }
 
     /// Whether a client may connect; `ask` asks that of any rules.
-    pub(super) fn at_connect(&self, now: Instant, ask: impl Fn(&Rules) -> Decision) -> Decision {
+    pub(super) fn at_connect(&self, now: Now, ask: impl Fn(&Rules) -> Decision) -> Decision {
         self.open_to(|| self.decide(now, |terms| ask(&terms.rules)))
     }
 
     /// Whether a message of the declared size may begin.
-    pub(super) fn at_mail(&self, declared: Option<u64>, now: Instant) -> Decision {
+    pub(super) fn at_mail(&self, declared: Option<u64>, now: Now) -> Decision {
         self.open_to(|| {
             let decision = self.decide(now, |terms| terms.rules.at_mail(declared));
             self.if_storable(declared.unwrap_or(0), decision)
@@ -239,12 +242,12 @@ impl Live {
     }
 
     /// Whether the recipient is covered.
-    pub(super) fn at_rcpt(&self, recipient: &ForwardPath, now: Instant) -> Decision {
+    pub(super) fn at_rcpt(&self, recipient: &ForwardPath, now: Now) -> Decision {
         self.decide(now, |terms| terms.rules.at_rcpt(recipient))
     }
 
     /// Whether a message may have so many octets.
-    pub(super) fn at_body(&self, octets: u64, now: Instant) -> Decision {
+    pub(super) fn at_body(&self, octets: u64, now: Now) -> Decision {
         self.if_storable(octets, self.decide(now, |terms| terms.rules.at_body(octets)))
     }
 
@@ -258,7 +261,7 @@ impl Live {
         }
     }
 
-    pub(super) fn at_bare_newline(&self, now: Instant) -> Decision {
+    pub(super) fn at_bare_newline(&self, now: Now) -> Decision {
         self.decide(now, |terms| match terms.bare_newline {
             BareNewline::Keep => Decision::ADMIT,
             BareNewline::Reject => Decision::refuse(Refusal::BareNewline),
@@ -269,10 +272,10 @@ impl Live {
         self.closed.map_or_else(decide, |closed| Decision::try_later(closed.refusal()))
     }
 
-    fn decide(&self, now: Instant, ask: impl Fn(&Terms) -> Decision) -> Decision {
+    fn decide(&self, now: Now, ask: impl Fn(&Terms) -> Decision) -> Decision {
         let decision = ask(self.terms.current());
         match decision.admission {
-            Admission::Refuse(_) => self.terms.soften(decision, now, ask),
+            Admission::Refuse(_) => self.terms.soften(decision, now(), ask),
             Admission::Admit | Admission::TryLater(_) => decision,
         }
     }

@@ -2,7 +2,7 @@
 
 use std::net::{IpAddr, Ipv6Addr};
 
-use sensor_ingress::ClientCertificates;
+use sensor_ingress::{Alarm, ClientCertificates};
 use sensor_mail::envelope::{
     ClientCertificate, LineEndings, Origin, Parameter, Protocol, Provenance, Recipient, SmtpOrigin, Tls,
     Transfer,
@@ -61,7 +61,8 @@ async fn what_was_taken_at_rcpt_is_stored() {
             }
             transaction.write(b"Subject: all said\r\n\r\n").await.unwrap();
             let line_endings = LineEndings { bare_cr: u64::MAX, bare_lf: u64::MAX };
-            let accepted = house.door.intake.accept(transaction, origin(&awkward(255)), line_endings).await;
+            let (origin, mut alarm) = (origin(&awkward(255)), Alarm::default());
+            let accepted = house.door.intake.accept(transaction, origin, line_endings, &mut alarm).await;
             assert!(accepted.is_ok(), "{segment}, {count} recipients: {accepted:?}");
         }
     }

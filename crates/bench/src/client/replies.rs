@@ -18,6 +18,11 @@ impl Replies {
         Self { buffer: Vec::with_capacity(LINE_OCTETS_MAX), taken: 0 }
     }
 
+    /// Whether nothing waits that was read and not taken.
+    pub(super) fn is_empty(&self) -> bool {
+        self.buffer.len() == self.taken
+    }
+
     /// The code of the next reply; its other lines are skipped.
     pub(super) async fn next<S: AsyncRead + Unpin>(&mut self, stream: &mut S) -> Result<u16, Failure> {
         loop {

@@ -8,13 +8,13 @@ const DIFFERENT_MAX: usize = 64;
 const OCTETS_MAX: usize = 64 << 20;
 
 /// A message whose Message-ID each copy gets anew, dots doubled if it goes by DATA.
-pub(super) struct Payload {
+pub(crate) struct Payload {
     rest: Vec<u8>,
     octets: usize,
 }
 
 impl Payload {
-    pub(super) fn some(seed: u64, shape: Shape, chunking: bool) -> Vec<Self> {
+    pub(crate) fn some(seed: u64, shape: Shape, chunking: bool) -> Vec<Self> {
         let different = (OCTETS_MAX / shape.octets.max(1)).clamp(1, DIFFERENT_MAX);
         (seed..).take(different).map(|seed| Self::new(&corpus::message(seed, shape), chunking)).collect()
     }
@@ -26,7 +26,7 @@ impl Payload {
     }
 
     /// The length of the message itself, dots not doubled.
-    pub(super) fn octets(&self) -> usize {
+    pub(crate) fn octets(&self) -> usize {
         self.octets
     }
 
