@@ -106,3 +106,22 @@ pub(super) fn guess(body: &[u8]) -> Option<&[u8]> {
     let again = [b"\n--", boundary].concat();
     memmem::find(behind, &again).is_some().then_some(boundary)
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_boundary_is_guessed_near_the_begin_only() {
+        let body = |filler: usize| format!("x\n--b \n\n{}\n--b--\n", "y".repeat(filler)).into_bytes();
+        for (body, expected) in [
+            (body(10), Some(&b"b"[..])),
+            (body(GUESS_OCTETS), None),
+            (b"--b\n\nnever again".to_vec(), None),
+            (b"--\n\n--\n".to_vec(), None),
+            (Vec::new(), None),
+        ] {
+            assert_eq!(guess(&body), expected);
+        }
+    }
+}

@@ -61,6 +61,15 @@ fn bombs_end_flagged_and_bounded() {
 }
 
 #[test]
+fn members_that_come_to_nothing_are_counted() {
+    // A header of a member with one letter for a name, and what no deflated stream begins with.
+    let stray = [b"PK\x03\x04\x14\0\0\0\x08\0".to_vec(), vec![0; 16], vec![1, 0, 0, 0, b'a', 7, 7]].concat();
+    let (exploded, ends) = ends("a.zip", &stray.repeat(12_000));
+    assert_eq!(ends, [WhyUnopened::Damaged, WhyUnopened::PartsMax]);
+    assert_eq!(exploded.parts.len(), 3);
+}
+
+#[test]
 fn what_stands_beside_a_bomb_is_read() {
     let bomb = zip(&[("zeros", &vec![0; 20 << 20]), ("later", b"y")]);
     let file = tar(&[("a.zip", &bomb), ("b.zip", &zip(&[("e.com", &eicar())]))]);

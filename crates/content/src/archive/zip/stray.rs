@@ -18,6 +18,8 @@ const HEADER_OCTETS: usize = 30;
 const ENCRYPTED: u16 = 1;
 const STORED: u16 = 0;
 const DEFLATED: u16 = 8;
+/// The most that are tried: what fails at once is no part, and is counted by no other budget.
+const STRAYS_MAX: usize = 10_000;
 
 /// A header in the octets.
 struct Header {
@@ -47,6 +49,10 @@ pub(super) fn open(
             continue;
         }
         let Some(header) = header(octets, start) else { continue };
+        if count == STRAYS_MAX {
+            yard.gap(WhyUnopened::PartsMax, Some("zip: members without a directory"));
+            break;
+        }
         count += 1;
         at = member(&header, octets, yard)?.max(at);
     }
