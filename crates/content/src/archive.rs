@@ -3,6 +3,7 @@
 pub(crate) mod foreign;
 #[cfg(feature = "ole")]
 pub(crate) mod ole;
+pub(crate) mod outlook;
 #[cfg(feature = "7z")]
 pub(crate) mod sevenz;
 pub(crate) mod stream;

@@ -29,18 +29,18 @@ mod flags;
 pub mod fuzz;
 mod kind;
 mod limits;
-mod mapi;
+pub mod mapi;
 mod mime;
-mod msg;
+pub mod msg;
 mod name;
 mod openers;
 mod password;
 mod recipients;
-mod rtf;
+pub mod rtf;
 #[cfg(test)]
 mod tests;
 mod text;
-mod tnef;
+pub mod tnef;
 mod yard;
 
 pub use aids::{AidError, Aids, Alone, Foreign, Tarred};

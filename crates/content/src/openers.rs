@@ -2,7 +2,7 @@
 
 use bytes::Bytes;
 
-use crate::archive::{foreign, stream, tar, zip};
+use crate::archive::{foreign, outlook, stream, tar, zip};
 use crate::budget::End;
 use crate::kind::Kind;
 use crate::yard::Yard;
@@ -66,6 +66,9 @@ static FORMATS: &[Format] = &[
     format("mail", Turn::First, mime::open, &[Kind::Mail]),
     format("html", Turn::First, text::html::open, &[Kind::Html, Kind::Svg]),
     format("text", Turn::First, text::open, &[Kind::Text]),
+    format("rtf", Turn::First, outlook::rtf, &[Kind::Rtf]),
+    format("tnef", Turn::First, outlook::tnef, &[Kind::Tnef]),
+    format("msg", Turn::First, outlook::msg, &[Kind::Msg]),
     format("zip", Turn::Second, zip::open, Kind::ZIPS),
     format("tar", Turn::Second, tar::open, &[Kind::Tar]),
     format("gzip", Turn::Second, stream::gzip, &[Kind::Gzip]),
@@ -91,7 +94,7 @@ static FORMATS: &[Format] = &[
 ];
 
 /// Archives that nothing here reads.
-const UNREAD: &[Kind] = &[Kind::Arj, Kind::Ace, Kind::Compress, Kind::Lzip, Kind::Tnef];
+const UNREAD: &[Kind] = &[Kind::Arj, Kind::Ace, Kind::Compress, Kind::Lzip];
 
 /// How a part of these types is opened: each format once.
 pub(crate) fn formats(kinds: &[Kind]) -> Vec<&'static Format> {

@@ -182,8 +182,7 @@ impl Kind {
     pub(crate) const ZIPS: &'static [Self] =
         &[Self::Zip, Self::Docx, Self::Xlsx, Self::Pptx, Self::Odf, Self::Epub, Self::Jar, Self::Apk];
     /// What is an OLE compound file underneath, and has no opener of its own.
-    pub(crate) const OLES: &'static [Self] =
-        &[Self::Ole, Self::Doc, Self::Xls, Self::Ppt, Self::Msi, Self::Msg];
+    pub(crate) const OLES: &'static [Self] = &[Self::Ole, Self::Doc, Self::Xls, Self::Ppt, Self::Msi];
 
     pub(super) fn row(self) -> &'static Row {
         ROWS.iter().find(|row| row.kind == self).expect("a test holds that every kind has a row")

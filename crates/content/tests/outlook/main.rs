@@ -8,6 +8,7 @@ mod build_rtf;
 mod build_tnef;
 mod corpus;
 mod msg;
+mod parts;
 mod rtf;
 mod tnef;
 
