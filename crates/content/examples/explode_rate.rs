@@ -1,6 +1,6 @@
 //! How fast messages are taken apart, beside mail-parser alone on the same octets.
 //!
-//! `cargo run --release -p sensor-content --example explode_rate [SECONDS]` prints MiB of message a second
+//! `cargo run --release -p sensor-content --example explode_rate [SECONDS [NAME]]` prints MiB of message a second
 //! for a small mail, a large attachment in base64, and one of many parts. Each number is the best of all
 //! rounds within the seconds: what the machine can do when nobody else wants it.
 
@@ -16,6 +16,7 @@ use sensor_content::{Alone, Limits, explode};
 fn main() {
     let seconds = std::env::args().nth(1).and_then(|it| it.parse().ok()).unwrap_or(3);
     let limit = Duration::from_secs(seconds);
+    let wanted = std::env::args().nth(2).unwrap_or_default();
     println!("{:<24} {:>12} {:>12} {:>7}", "MiB/s", "explode", "mail-parser", "ratio");
     for (name, mail) in [
         ("text, 4 KiB", text(4 << 10)),
@@ -24,6 +25,9 @@ fn main() {
         ("quoted-printable, 1 MiB", quoted(1 << 20)),
         ("1,000 parts", many(1_000)),
     ] {
+        if !name.contains(&wanted) {
+            continue;
+        }
         let own =
             rate(&mail, limit, |mail| drop(black_box(explode(mail.clone(), &Limits::default(), &Alone))));
         let peer = rate(&mail, limit, |mail| drop(black_box(MessageParser::default().parse(&mail[..]))));

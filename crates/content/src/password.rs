@@ -2,6 +2,8 @@
 
 use std::collections::HashSet;
 
+use bytes::Bytes;
+
 /// The most words that are kept of all text, and the most that stand near a word for a password.
 const WORDS_MAX: usize = 400;
 const NEAR_MAX: usize = 60;
@@ -36,18 +38,24 @@ const MEANING: [&str; 20] = [
     "pin",
 ];
 
-/// What may be a password, best first.
+/// What may be a password, best first. Most mail has nothing that is locked, so texts are kept as they are
+/// and read for words when somebody asks.
 #[derive(Debug, Default)]
 pub(crate) struct Words {
+    /// Texts that were not read yet.
+    texts: Vec<Bytes>,
     near: Vec<Box<str>>,
     others: Vec<Box<str>>,
     known: HashSet<Box<str>>,
 }
 
 impl Words {
-    /// Takes the words of a text.
-    pub(crate) fn learn(&mut self, text: &str) {
-        let text = &text[..text.floor_char_boundary(TEXT_OCTETS)];
+    /// Keeps a text, in UTF-8.
+    pub(crate) fn keep(&mut self, text: Bytes) {
+        self.texts.push(text);
+    }
+
+    fn learn(&mut self, text: &str) {
         let mut distance = usize::MAX;
         for raw in text.split_whitespace() {
             // `password:1234` is written without a blank.
@@ -71,7 +79,10 @@ impl Words {
     }
 
     /// What to try, best first: what stands near a word for password, the list of who calls, all others.
-    pub(crate) fn candidates(&self, list: &[Box<str>], most: usize) -> Vec<Box<str>> {
+    pub(crate) fn candidates(&mut self, list: &[Box<str>], most: usize) -> Vec<Box<str>> {
+        for text in std::mem::take(&mut self.texts) {
+            self.learn(&String::from_utf8_lossy(&text[..text.len().min(TEXT_OCTETS)]));
+        }
         self.near.iter().chain(list).chain(&self.others).take(most).cloned().collect()
     }
 }
@@ -107,7 +118,7 @@ mod tests {
             ("\u{41f}\u{430}\u{440}\u{43e}\u{43b}\u{44c}: 77aa", "77aa"),
         ] {
             let mut words = Words::default();
-            words.learn(text);
+            words.keep(Bytes::from_static(text.as_bytes()));
             let candidates = words.candidates(&[], 8);
             assert!(candidates.iter().any(|it| &**it == expected), "{text}: {candidates:?}");
         }
@@ -117,8 +128,8 @@ mod tests {
     fn the_list_of_words_is_bounded() {
         let mut words = Words::default();
         let text: Vec<String> = (0..10_000).map(|at| format!("w{at}")).collect();
-        words.learn(&text.join(" "));
-        words.learn(&format!("password {}", text.join(" password ")));
+        words.keep(text.join(" ").into());
+        words.keep(format!("password {}", text.join(" password ")).into());
         assert!(words.candidates(&[], usize::MAX).len() <= WORDS_MAX + NEAR_MAX);
         let list: Vec<Box<str>> = vec!["infected".into()];
         assert_eq!(Words::default().candidates(&list, 10), list);

@@ -14,9 +14,9 @@ mod page;
 /// Opens text. It is a part of its own only where decoding makes other octets of it.
 pub(crate) fn open(octets: &Bytes, yard: &mut Yard<'_>) -> Result<(), Trouble> {
     let text = charset::decode(octets, yard.charset());
-    yard.words.learn(&text);
     let is_other = text.as_bytes() != &octets[..];
-    let text = is_other.then(|| text.into_owned());
+    let text = is_other.then(|| Bytes::from(text.into_owned()));
+    yard.words.keep(text.as_ref().unwrap_or(octets).clone());
     for block in uu::blocks(octets) {
         yard.put(file(block))?;
     }

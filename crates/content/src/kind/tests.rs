@@ -172,7 +172,7 @@ fn claims_are_false_only_where_they_cannot_be_meant() {
 #[test]
 fn every_kind_has_one_row_and_every_name_one_case() {
     for row in ROWS {
-        assert_eq!(ROWS.iter().filter(|other| other.kind == row.kind).count(), 1, "{:?}", row.kind);
+        assert_eq!(row.kind.row().kind, row.kind, "the rows stand in the order of the kinds");
         let names = row.aliases.iter().chain(row.extensions).chain([&row.media]);
         names.for_each(|name| assert_eq!(*name, name.to_ascii_lowercase()));
     }

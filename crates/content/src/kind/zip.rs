@@ -44,7 +44,8 @@ pub(super) fn behind(octets: &[u8]) -> Option<Kind> {
         return None;
     }
     let tail = &octets[octets.len().saturating_sub(END_WITHIN)..];
-    let record = &tail[memmem::rfind(tail, END)?..];
+    // Forwards, since that is what the vector unit searches.
+    let record = &tail[memmem::find_iter(tail, END).last()?..];
     let number =
         |at: usize| record.get(at..at + 4).map(|it| u32::from_le_bytes([it[0], it[1], it[2], it[3]]));
     let size = usize::try_from(number(12)?).ok()?;

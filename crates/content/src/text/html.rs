@@ -17,14 +17,14 @@ pub(crate) fn open(octets: &Bytes, yard: &mut Yard<'_>) -> Result<(), Trouble> {
     let source = charset::decode(octets, declared.as_deref());
     let page = Page::read(&source);
     drop(source);
-    yard.words.learn(&page.text);
     for data in &page.data {
         if let Some(find) = carried(data) {
             yard.put(find)?;
         }
     }
-    let text = page.into_text();
+    let text = Bytes::from(page.into_text());
     if !text.is_empty() {
+        yard.words.keep(text.clone());
         yard.put(Find::text("text", text))?;
     }
     Ok(())
