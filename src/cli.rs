@@ -48,6 +48,14 @@ pub(crate) enum Command {
     /// Read mail back, from the archive or the spool
     #[command(subcommand)]
     Message(MessageCommand),
+    /// Look into files as into kept mail, and say what is in them and what is held of it
+    ///
+    /// Exit status, of several files the gravest: 0 clean, 10 undetermined, 11 suspect, 12 hostile; 1 where a file
+    /// could not be looked at.
+    Scan(Scan),
+    /// Take mail apart for the sensor that started this; nothing to be typed by a person
+    #[command(hide = true)]
+    Worker,
     /// Send a test message, and say what became of it and what to do about it
     ///
     /// Exit status: 0 accepted, 75 to be tried again later, 1 refused or not answered.
@@ -177,6 +185,27 @@ pub(crate) struct Send {
     /// The message, header and body; lines may end in LF [default: a short test message]
     #[arg(value_name = "FILE")]
     pub(crate) message: Option<PathBuf>,
+}
+
+#[derive(Args, Debug)]
+pub(crate) struct Scan {
+    /// Messages as they are sent, header and body
+    #[arg(value_name = "FILE", required_unless_present = "stdin")]
+    files: Vec<PathBuf>,
+    /// Look into standard input too
+    #[arg(long)]
+    stdin: bool,
+    /// One JSON object a line
+    #[arg(long)]
+    pub(crate) json: bool,
+}
+
+impl Scan {
+    /// What to look into; `-` is standard input.
+    pub(crate) fn sources(&self) -> Vec<PathBuf> {
+        let stdin = self.stdin.then(|| PathBuf::from("-"));
+        stdin.into_iter().chain(self.files.iter().cloned()).collect()
+    }
 }
 
 /// When TLS begins.
