@@ -5,15 +5,19 @@
 //!     |  corpus: what it sends              |
 //!     '-- meter: CPU of the peer's process tree, of itself, of the rest of the machine
 //!
-//!   bare   a server that does nothing but keep the promise: the yardstick
-//!   phys   what disk and loopback give when no mail is involved
+//!   bare      a server that does nothing but keep the promise: the yardstick
+//!   phys      what disk and loopback give when no mail is involved
+//!   backlog   fills a spool with mail that waits
+//!   hold      holds connections that say nothing
 //! ```
 //!
 //! Every instrument stays on the loopback interface ([`Loopback`]), is bounded in time, and prints JSON.
 //! None of them is a product: [`bare`] trusts its clients, and [`load`] says what was answered, not why.
 
+pub mod backlog;
 pub mod bare;
 pub mod corpus;
+pub mod hold;
 pub mod load;
 mod loopback;
 pub mod meter;
