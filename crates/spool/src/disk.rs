@@ -98,6 +98,10 @@ pub trait File: Send + Sync {
     /// As the system gives them.
     fn read_at(&self, buffer: &mut [u8], offset: u64) -> io::Result<usize>;
 
+    /// Says that all of the file is about to be read, so that the storage may begin with it. Does not wait for
+    /// that, and says nothing of what comes of it: whoever reads finds out.
+    fn prefetch(&self);
+
     /// Writes all of `octets`. After an error any part of them may be in the file.
     ///
     /// # Errors

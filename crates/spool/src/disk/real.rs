@@ -6,7 +6,7 @@ use std::os::unix::fs::{DirBuilderExt, FileExt, OpenOptionsExt};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
-use rustix::fs::{FlockOperation, flock, fstatvfs, syncfs};
+use rustix::fs::{Advice, FlockOperation, fadvise, flock, fstatvfs, syncfs};
 
 use super::{Access, Disk, File, Lock, Space};
 
@@ -152,6 +152,11 @@ impl File for fs::File {
 
     fn read_at(&self, buffer: &mut [u8], offset: u64) -> io::Result<usize> {
         FileExt::read_at(self, buffer, offset)
+    }
+
+    fn prefetch(&self) {
+        // Without it the file is read all the same, only later.
+        let _ = fadvise(self, 0, None, Advice::WillNeed);
     }
 
     fn write_at(&self, octets: &[u8], offset: u64) -> io::Result<()> {

@@ -45,6 +45,8 @@ pub struct Counts {
     pub creates: u64,
     /// Reads.
     pub reads: u64,
+    /// Files of which it was said that they are about to be read.
+    pub prefetches: u64,
     /// Writes.
     pub writes: u64,
     /// Syncs of a file.
@@ -353,6 +355,10 @@ impl File for SimFile {
             wanted = 1 + state.chance.below(wanted - 1);
         }
         Ok(state.nodes.read(self.node, &mut buffer[..wanted], offset))
+    }
+
+    fn prefetch(&self) {
+        self.disk.state().counts.prefetches += 1;
     }
 
     fn write_at(&self, octets: &[u8], offset: u64) -> io::Result<()> {
