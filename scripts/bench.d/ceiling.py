@@ -13,8 +13,8 @@ BOUNDS = (1, 10_000)
 # Program, stacks, log lines that wait, what the allocator keeps.
 BASE = 24 * MIB
 SPOOL_MEMORY = 64 * MIB
-# The group that is being written: 4 MiB and one frame, in a buffer that doubled.
-GROUP = 8 * MIB
+# The group that is being written: half a MiB and one frame, in a buffer that doubled.
+GROUP = 2 * MIB
 CONNECTION = 5 * KIB
 # Of one that has sent what is not worked off: read buffer, half a command, replies that wait.
 BUSY = 76 * KIB
