@@ -8,8 +8,9 @@
 //! ```
 //!
 //! Each does it for [`MESSAGES`] messages of 4 KiB on one thread with a clock that stands still, so a count is
-//! the same again on a busy machine. `scripts/bench guard` runs this and holds the counts to
-//! `crates/bench/benches/accepted.toml`. What it lacks: anything about the kernel, caches, or waiting.
+//! the same again on a busy machine, within some tenths of a percent. `scripts/bench guard` runs this and holds
+//! the counts to `crates/bench/benches/accepted.toml`. What it lacks: anything about the kernel, caches, or
+//! waiting.
 
 #![expect(missing_docs, reason = "the macros make modules and functions that have none")]
 

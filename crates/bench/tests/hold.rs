@@ -1,5 +1,7 @@
 //! Connections that are held, by a server that keeps them, one that turns everybody away and one that closes.
 
+#![expect(clippy::unwrap_used, reason = "a test fails by panicking")]
+
 use std::collections::{BTreeMap, BTreeSet};
 use std::io::{BufRead, BufReader, Write};
 use std::net::{TcpListener, TcpStream};
