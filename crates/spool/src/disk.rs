@@ -108,6 +108,10 @@ pub trait File: Send + Sync {
     /// As the system gives them.
     fn write_at(&self, octets: &[u8], offset: u64) -> io::Result<()>;
 
+    /// Says that nobody reads these octets soon, so that the storage may begin to take them. Does not wait for that,
+    /// promises nothing, and leaves it to [`sync_data`](Self::sync_data) to say what became of them.
+    fn begin_writing(&self, offset: u64, octets: u64);
+
     /// Cuts or extends the file.
     ///
     /// # Errors

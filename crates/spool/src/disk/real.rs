@@ -2,6 +2,7 @@
 
 use std::fs;
 use std::io;
+use std::num::NonZeroU64;
 use std::os::unix::fs::{DirBuilderExt, FileExt, OpenOptionsExt};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
@@ -161,6 +162,12 @@ impl File for fs::File {
 
     fn write_at(&self, octets: &[u8], offset: u64) -> io::Result<()> {
         self.write_all_at(octets, offset)
+    }
+
+    fn begin_writing(&self, offset: u64, octets: u64) {
+        // Linux begins to write what is dirty there, and reports no error by it. Without it all is written by the
+        // sync, only later.
+        let _ = fadvise(self, offset, NonZeroU64::new(octets), Advice::DontNeed);
     }
 
     fn set_octets(&self, octets: u64) -> io::Result<()> {

@@ -361,6 +361,9 @@ impl File for SimFile {
         self.disk.state().counts.prefetches += 1;
     }
 
+    /// What it has written by itself by the next sync is chance, with or without this.
+    fn begin_writing(&self, _: u64, _: u64) {}
+
     fn write_at(&self, octets: &[u8], offset: u64) -> io::Result<()> {
         let mut state = self.state_for_change()?;
         state.counts.writes += 1;
