@@ -5,7 +5,7 @@ use std::process::ExitCode;
 
 use clap::{Parser, Subcommand};
 use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
-use sensor_bench::{bare, corpus, idle, load, phys, tls};
+use sensor_bench::{backlog, bare, corpus, hold, idle, load, phys, tls};
 
 /// Measuring instruments for mail servers on this machine.
 #[derive(Parser)]
@@ -29,6 +29,10 @@ enum Instrument {
     Corpus(corpus::Options),
     /// Measures group commit and loopback without any mail.
     Phys(phys::Options),
+    /// Fills the spool of a sensor that does not run.
+    Backlog(backlog::Options),
+    /// Holds idle connections until standard input ends.
+    Hold(hold::Options),
 }
 
 fn main() -> ExitCode {
@@ -54,7 +58,18 @@ fn run(instrument: Instrument) -> Result<(), Box<dyn Error>> {
                 print_line(&result)?;
             }
         }
+        Instrument::Backlog(options) => print_line(&backlog::run(&options)?)?,
+        Instrument::Hold(options) => hold(&options)?,
     }
+    Ok(())
+}
+
+/// Says what is held, and after the end of standard input how many of those had ended by then.
+fn hold(options: &hold::Options) -> Result<(), Box<dyn Error>> {
+    let (holding, opened) = hold::Holding::open(options)?;
+    print_line(&opened)?;
+    std::io::copy(&mut std::io::stdin(), &mut std::io::sink())?;
+    print_line(&serde_json::json!({ "ended": holding.ended() }))?;
     Ok(())
 }
 

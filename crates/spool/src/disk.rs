@@ -98,11 +98,19 @@ pub trait File: Send + Sync {
     /// As the system gives them.
     fn read_at(&self, buffer: &mut [u8], offset: u64) -> io::Result<usize>;
 
+    /// Says that all of the file is about to be read, so that the storage may begin with it. Does not wait for
+    /// that, and says nothing of what comes of it: whoever reads finds out.
+    fn prefetch(&self);
+
     /// Writes all of `octets`. After an error any part of them may be in the file.
     ///
     /// # Errors
     /// As the system gives them.
     fn write_at(&self, octets: &[u8], offset: u64) -> io::Result<()>;
+
+    /// Says that nobody reads these octets soon, so that the storage may begin to take them. Does not wait for that,
+    /// promises nothing, and leaves it to [`sync_data`](Self::sync_data) to say what became of them.
+    fn begin_writing(&self, offset: u64, octets: u64);
 
     /// Cuts or extends the file.
     ///

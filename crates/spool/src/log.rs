@@ -143,7 +143,12 @@ impl Log {
         if self.buffer.is_empty() {
             return Ok(());
         }
-        self.active.segment.file.write_at(&self.buffer, u64::from(self.end))?;
+        let (file, start) = (&self.active.segment.file, u64::from(self.end));
+        file.write_at(&self.buffer, start)?;
+        if self.is_heavy() {
+            // More of the group is to come: the storage works on this meanwhile.
+            file.begin_writing(start, self.buffer.len() as u64);
+        }
         self.end += u32::try_from(self.buffer.len()).expect("the buffer is within the segment");
         self.buffer.clear();
         self.buffer.shrink_to(BUFFER_OCTETS_KEPT);

@@ -42,8 +42,12 @@ pub(crate) fn replay(disk: &dyn Disk, access: Access) -> Result<Replayed, OpenEr
     let mut octets = Vec::new();
     let mut tail = None;
     for (at, link) in chain.links.iter().enumerate() {
-        let next = chain.links.get(at + 1).map(|next| &next.header);
-        tail = Some(replay.segment(link, next, &mut octets)?);
+        let next = chain.links.get(at + 1);
+        // The storage reads the next one while this one is walked over: else each waits for the other.
+        if let Some(next) = next {
+            next.segment.file.prefetch();
+        }
+        tail = Some(replay.segment(link, next.map(|next| &next.header), &mut octets)?);
     }
     Ok(replay.finish(chain, tail))
 }

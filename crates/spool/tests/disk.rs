@@ -35,6 +35,7 @@ fn check_conformance(disk: &dyn Disk) {
 
     let file = disk.open(path("a/b/one"), Access::ReadWrite).unwrap();
     file.write_at(b"!", 8).unwrap();
+    file.prefetch();
     assert_eq!(content(disk, "a/b/one"), b"octets\0\0!");
     file.set_octets(3).unwrap();
     assert_eq!(content(disk, "a/b/one"), b"oct");

@@ -2,11 +2,12 @@
 
 use std::fs;
 use std::io;
+use std::num::NonZeroU64;
 use std::os::unix::fs::{DirBuilderExt, FileExt, OpenOptionsExt};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
-use rustix::fs::{FlockOperation, flock, fstatvfs, syncfs};
+use rustix::fs::{Advice, FlockOperation, fadvise, flock, fstatvfs, syncfs};
 
 use super::{Access, Disk, File, Lock, Space};
 
@@ -154,8 +155,19 @@ impl File for fs::File {
         FileExt::read_at(self, buffer, offset)
     }
 
+    fn prefetch(&self) {
+        // Without it the file is read all the same, only later.
+        let _ = fadvise(self, 0, None, Advice::WillNeed);
+    }
+
     fn write_at(&self, octets: &[u8], offset: u64) -> io::Result<()> {
         self.write_all_at(octets, offset)
+    }
+
+    fn begin_writing(&self, offset: u64, octets: u64) {
+        // Linux begins to write what is dirty there, and reports no error by it. Without it all is written by the
+        // sync, only later.
+        let _ = fadvise(self, offset, NonZeroU64::new(octets), Advice::DontNeed);
     }
 
     fn set_octets(&self, octets: u64) -> io::Result<()> {

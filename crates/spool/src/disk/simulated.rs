@@ -45,6 +45,8 @@ pub struct Counts {
     pub creates: u64,
     /// Reads.
     pub reads: u64,
+    /// Files of which it was said that they are about to be read.
+    pub prefetches: u64,
     /// Writes.
     pub writes: u64,
     /// Syncs of a file.
@@ -354,6 +356,13 @@ impl File for SimFile {
         }
         Ok(state.nodes.read(self.node, &mut buffer[..wanted], offset))
     }
+
+    fn prefetch(&self) {
+        self.disk.state().counts.prefetches += 1;
+    }
+
+    /// What it has written by itself by the next sync is chance, with or without this.
+    fn begin_writing(&self, _: u64, _: u64) {}
 
     fn write_at(&self, octets: &[u8], offset: u64) -> io::Result<()> {
         let mut state = self.state_for_change()?;

@@ -1,7 +1,5 @@
 #![expect(clippy::unwrap_used, reason = "a test fails by panicking")]
 
-use std::path::Path;
-
 use super::*;
 use crate::disk::SimDisk;
 use crate::frame::{self, Key, Kind};
@@ -12,19 +10,33 @@ const KEY: Key = Key { salt: 1, generation: 1 };
 /// A disk with one segment that holds `frames`.
 fn disk(frames: &[u8]) -> SimDisk {
     let disk = SimDisk::new(1);
+    put(&disk, KEY, frames);
+    disk
+}
+
+fn put(disk: &SimDisk, key: Key, frames: &[u8]) {
     let header = SegmentHeader {
-        key: KEY,
-        predecessor: 0,
-        predecessor_end: 0,
+        key,
+        predecessor: key.generation - 1,
+        predecessor_end: segment::HEADER as u32,
         fate: Fate::Ended,
         oldest: 1,
         octets: 32 << 10,
         counters: Counters { next_id: 1, ..Counters::default() },
     };
-    let file = disk.create(Path::new("00000001.seg")).unwrap();
+    let file = disk.create(&segment::name(key.generation)).unwrap();
     file.write_at(&header.to_octets(), 0).unwrap();
     file.write_at(frames, segment::HEADER as u64).unwrap();
-    disk
+}
+
+#[test]
+fn the_storage_is_told_of_each_segment_that_comes_next() {
+    let disk = SimDisk::new(1);
+    for (generation, prefetches) in [(1, 0), (2, 1), (3, 1 + 2)] {
+        put(&disk, Key { salt: 1, generation }, &[]);
+        assert_eq!(replay(&disk, Access::Read).unwrap().report.segments, u64::from(generation));
+        assert_eq!(disk.counts().prefetches, prefetches, "{generation} segments");
+    }
 }
 
 #[test]
