@@ -45,20 +45,38 @@ impl Looks {
         Ok(Self { decoded, octets })
     }
 
-    /// The file with this look too; none where one of its revision, or a later one, is there.
-    pub(crate) fn with(&self, look: &Look) -> Option<Vec<u8>> {
-        let is_later = self.decoded.last().is_none_or(|last| last.revision < look.revision);
-        if !is_later || self.decoded.len() >= LOOKS_MAX {
-            return None;
-        }
+    /// The file with this look too. One whose revision, or a later one, is there is not added again.
+    ///
+    /// # Errors
+    /// When there are as many as there may be.
+    pub(crate) fn with(&self, look: &Look) -> Result<Vec<u8>, TooMany> {
         let mut octets = self.octets.clone();
+        if self.decoded.last().is_some_and(|last| last.revision >= look.revision) {
+            return Ok(octets);
+        }
+        if self.decoded.len() >= LOOKS_MAX {
+            return Err(TooMany);
+        }
         if octets.is_empty() {
             push_line(&mut octets, &Versions { mailsensor_looks: VERSION, oldest_reader: VERSION });
         }
         push_line(&mut octets, look);
-        Some(octets)
+        Ok(octets)
+    }
+
+    /// The last look when this one is added.
+    pub(crate) fn last<'a>(&'a self, added: &'a Look) -> &'a Look {
+        match self.decoded.last() {
+            Some(last) if last.revision >= added.revision => last,
+            Some(_) | None => added,
+        }
     }
 }
+
+/// A message has all the looks that it may have.
+#[derive(Debug, thiserror::Error)]
+#[error("the message has {LOOKS_MAX} looks, and may have no more")]
+pub(crate) struct TooMany;
 
 fn push_line(octets: &mut Vec<u8>, line: &impl Serialize) {
     serde_json::to_writer(&mut *octets, line)

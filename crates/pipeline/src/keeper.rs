@@ -30,8 +30,8 @@ pub trait Keeper: Send + Sync + 'static {
 
     /// Adds a look to each of these messages, and carries out what it says of them: of a message of which only
     /// metadata is to stay, and of which nothing is owed any more, the octets are removed, after the look is on
-    /// stable storage. A look is never replaced: one whose revision is there already is left out, and that is no
-    /// error; what the last look says is carried out all the same. The outcomes are in the order of the group,
+    /// stable storage. A look is never replaced: where one of its revision is there already, that one is made
+    /// durable and carried out, for a former try may have been cut short. The outcomes are in the order of the group,
     /// which has a message once. Blocks.
     ///
     /// # Errors

@@ -127,6 +127,33 @@ async fn what_holds_a_worker_holds() {
     assert_eq!(rules(&taken), [("words", none.clone()), ("more-words", none)]);
 }
 
+/// Unpackers and files that the operator names are to be had, and nothing else.
+#[tokio::test]
+async fn what_is_named_may_be_read_and_run() {
+    for (reads, runs, possible) in [
+        (vec!["/etc/passwd"], vec![], vec!["reads a file@1"]),
+        (vec!["/nonexistent"], vec![], vec![]),
+        (vec![], vec!["/bin/true"], vec!["runs a program@1"]),
+        (vec![], vec!["/bin/false"], vec![]),
+    ] {
+        let (reads, runs) = (paths(&reads), paths(&runs));
+        let pool = Pool::new(options(), Setup { reads, runs, ..setup("") }).unwrap();
+        let taken = take(&pool, b"ESCAPE\n\n").await;
+        let sandbox = pool.status().sandbox.unwrap();
+        if !sandbox.is_full() {
+            println!("SKIPPED: this kernel does not confine in full: {sandbox:?}");
+            return;
+        }
+        assert_eq!(taken.death, None);
+        let possible: Vec<String> = possible.into_iter().map(str::to_owned).collect();
+        assert_eq!(rules(&taken), [("words", possible.clone()), ("more-words", possible)]);
+    }
+}
+
+fn paths(names: &[&str]) -> Vec<PathBuf> {
+    names.iter().map(PathBuf::from).collect()
+}
+
 #[tokio::test]
 async fn an_inspector_that_fails_costs_its_own_coverage() {
     let pool = pool();

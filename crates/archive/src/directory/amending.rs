@@ -67,16 +67,16 @@ impl DirectoryArchive {
         removals: &mut Vec<MailId>,
     ) -> Result<(), KeepError> {
         let looks = self.looks(id).map_err(blame)?;
-        let octets = looks.with(look);
-        let last = if octets.is_some() { Some(look) } else { looks.decoded.last() };
-        if last.is_some_and(removes_octets) {
+        if removes_octets(looks.last(look)) {
             removals.push(id);
         }
-        if let Some(octets) = octets {
-            let file = self.create_anew(&directory(id).join(layout::part_name(id, LOOKS)))?;
-            file.write_at(&octets, 0).map_err(KeepError::Refused)?;
-            added.push(Added { id, file });
-        }
+        let octets = looks
+            .with(look)
+            .map_err(|error| KeepError::Refused(io::Error::new(io::ErrorKind::InvalidData, error)))?;
+        // Also where it is there already: the sync of a name may have failed, and then it may be gone tomorrow.
+        let file = self.create_anew(&directory(id).join(layout::part_name(id, LOOKS)))?;
+        file.write_at(&octets, 0).map_err(KeepError::Refused)?;
+        added.push(Added { id, file });
         Ok(())
     }
 

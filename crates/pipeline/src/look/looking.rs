@@ -65,7 +65,7 @@ impl Shared {
         let posts = self.posts();
         let done = match plan(&lease.header, &mail, &posts) {
             Plan::Done => Ok(Outcome::Settle),
-            Plan::Finish(last) => self.finish_again(&mail, last).await,
+            Plan::Finish(last) => self.finish_again(lease, &mail, last).await,
             Plan::GiveUp { last } => {
                 let look = self.given_up(&mail, last, self.now());
                 self.record(lease, &mail, look, &posts).await
@@ -109,15 +109,18 @@ impl Shared {
     /// Those look that owe it; all of them when the message comes apart in another way than the last time, for
     /// findings go by the numbers of parts.
     async fn catch_up(&self, open: Open<'_>, last: &Look, names: &[Box<str>]) -> Result<Outcome, Early> {
-        let waiting = Owed(names.to_vec());
+        let waiting = Owed { revision: last.revision, scanners: names.to_vec() };
         let posts: Vec<&Post> = open.posts.iter().filter(|post| names.contains(&post.name)).collect();
-        if open.lease.header.why != Why::Retry {
-            let id = open.lease.header.id;
-            match self.register.waiting(id) {
-                Some(other) if other != open.lease.id => return Ok(Outcome::Settle),
-                Some(_) => {}
-                // The program may have ended before the last look was told.
-                None => self.tell(open.mail, &Arc::new(last.clone())).await?,
+        let id = open.lease.header.id;
+        match self.register.waiting(id) {
+            Some((other, _)) if other != open.lease.id && open.lease.header.why != Why::Retry => {
+                return Ok(Outcome::Settle);
+            }
+            Some((_, told)) if told == last.revision => {}
+            noted => {
+                self.repeat(open.lease, open.mail, last).await?;
+                let entry = noted.map_or(open.lease.id, |(entry, _)| entry);
+                self.register.owes(id, entry, &waiting);
             }
         }
         if !posts.iter().any(|post| self.would_be_asked(post)) {

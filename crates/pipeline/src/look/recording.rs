@@ -39,8 +39,8 @@ impl Shared {
         self.amend(lease, &look).await?;
         self.counts().looked(look.judgement.verdict);
         self.tell(mail, &look).await?;
-        let owed = Owed(owed(&look, posts));
-        if owed.0.is_empty() {
+        let owed = Owed { revision: look.revision, scanners: owed(&look, posts) };
+        if owed.scanners.is_empty() {
             self.register.is_covered(id);
             return Ok(Outcome::Settle);
         }
@@ -62,7 +62,7 @@ impl Shared {
         }
     }
 
-    pub(super) async fn tell(&self, mail: &KeptMail, look: &Arc<Look>) -> Result<(), Early> {
+    async fn tell(&self, mail: &KeptMail, look: &Arc<Look>) -> Result<(), Early> {
         let event = Event { record: Arc::clone(&mail.record), look: Arc::clone(look) };
         for sink in &self.sinks {
             if tokio::time::timeout(EMIT_PATIENCE, sink.emit(&event)).await.is_err() {
@@ -73,17 +73,26 @@ impl Shared {
         Ok(())
     }
 
-    /// The look is there; the program may have ended before it was told, or after the message was kept again and
-    /// has its octets back.
-    pub(super) async fn finish_again(&self, mail: &KeptMail, last: &Look) -> Result<Outcome, Early> {
-        let id = mail.record.envelope.id;
+    /// The look is there; the program may have ended before it was durable or told, or after the message was kept
+    /// again and has octets that are not to stay.
+    pub(super) async fn repeat(&self, lease: &Lease<Job>, mail: &KeptMail, last: &Look) -> Result<(), Early> {
         let last = Arc::new(last.clone());
-        if removes_octets(&last) && mail.octets.is_some() {
-            let amended = self.amender.amend(id, Arc::clone(&last)).await;
-            amended.map_err(|_| Early(Outcome::Return { rest: REST }))?;
-        }
-        if self.register.waiting(id).is_none() {
-            self.tell(mail, &last).await?;
+        self.amend(lease, &last).await?;
+        self.tell(mail, &last).await
+    }
+
+    /// There is nothing to do but what may not have been done.
+    pub(super) async fn finish_again(
+        &self,
+        lease: &Lease<Job>,
+        mail: &KeptMail,
+        last: &Look,
+    ) -> Result<Outcome, Early> {
+        let id = lease.header.id;
+        let has_to_go = removes_octets(last) && mail.octets.is_some();
+        let was_told = self.register.waiting(id).is_some_and(|(_, told)| told == last.revision);
+        if has_to_go || !was_told {
+            self.repeat(lease, mail, last).await?;
         }
         self.register.is_covered(id);
         Ok(Outcome::Settle)
@@ -92,7 +101,7 @@ impl Shared {
     /// The job waits for scanners, unless another of the same message does.
     pub(super) fn wait(&self, lease: &Lease<Job>, owed: &Owed) -> Outcome {
         let id = lease.header.id;
-        let waiting = self.register.waiting(id).unwrap_or(lease.id);
+        let waiting = self.register.waiting(id).map_or(lease.id, |(entry, _)| entry);
         self.register.owes(id, waiting, owed);
         if waiting != lease.id {
             return Outcome::Settle;

@@ -12,25 +12,32 @@ use sensor_spool::{EntryId, ReadOnly, Standing};
 use crate::job::Job;
 
 /// The begin of the reason that a job waits with when it waits for scanners.
-const OWED: &str = "owed: ";
+const OWED: &str = "owed since look ";
 const SEPARATOR: &str = ", ";
 
-/// The scanners that a message is owed by, as they stand in the reason of a deferred job: `owed: clamd, rspamd`.
+/// The scanners that a message is owed by, as they stand in the reason of a deferred job:
+/// `owed since look 1: clamd, rspamd`.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Owed(pub Vec<Box<str>>);
+pub struct Owed {
+    /// The last look, which was told before the job began to wait.
+    pub revision: u32,
+    /// Who owes.
+    pub scanners: Vec<Box<str>>,
+}
 
 impl std::fmt::Display for Owed {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        write!(f, "{OWED}{}", self.0.join(SEPARATOR))
+        write!(f, "{OWED}{}: {}", self.revision, self.scanners.join(SEPARATOR))
     }
 }
 
 impl Owed {
-    /// The scanners of a reason, when it is such a one.
+    /// What a reason says, when it is such a one.
     #[must_use]
     pub fn parse(reason: &str) -> Option<Self> {
-        let names = reason.strip_prefix(OWED)?;
-        Some(Self(names.split(SEPARATOR).map(Box::from).collect()))
+        let (revision, names) = reason.strip_prefix(OWED)?.split_once(": ")?;
+        let scanners = names.split(SEPARATOR).map(Box::from).collect();
+        Some(Self { revision: revision.parse().ok()?, scanners })
     }
 }
 
@@ -41,7 +48,7 @@ pub(super) struct Register(Mutex<Held>);
 struct Held {
     in_hand: HashSet<MailId>,
     /// By message, the job that waits and for whom.
-    owed: HashMap<MailId, (EntryId, Vec<Box<str>>)>,
+    owed: HashMap<MailId, (EntryId, Owed)>,
     /// The same by scanner; ids sort by the time of acceptance.
     by_scanner: BTreeMap<Box<str>, BTreeSet<MailId>>,
 }
@@ -71,19 +78,19 @@ impl Register {
         is_free.then(|| InHand { register: self, id })
     }
 
-    /// The job that waits for the message's coverage, if one does: then its last look was told.
-    pub(super) fn waiting(&self, id: MailId) -> Option<EntryId> {
-        self.lock().owed.get(&id).map(|(waiting, _)| *waiting)
+    /// The job that waits for the message's coverage, if one does, and the last look that was told.
+    pub(super) fn waiting(&self, id: MailId) -> Option<(EntryId, u32)> {
+        self.lock().owed.get(&id).map(|(waiting, owed)| (*waiting, owed.revision))
     }
 
     /// The job waits for these scanners.
     pub(super) fn owes(&self, id: MailId, entry: EntryId, owed: &Owed) {
         let mut held = self.lock();
         held.forget(id);
-        for scanner in &owed.0 {
+        for scanner in &owed.scanners {
             held.by_scanner.entry(scanner.clone()).or_default().insert(id);
         }
-        held.owed.insert(id, (entry, owed.0.clone()));
+        held.owed.insert(id, (entry, owed.clone()));
     }
 
     /// Nothing is owed any more.
@@ -107,8 +114,8 @@ impl Register {
 
 impl Held {
     fn forget(&mut self, id: MailId) {
-        let Some((_, scanners)) = self.owed.remove(&id) else { return };
-        for scanner in scanners {
+        let Some((_, owed)) = self.owed.remove(&id) else { return };
+        for scanner in owed.scanners {
             if let Some(ids) = self.by_scanner.get_mut(&scanner) {
                 ids.remove(&id);
             }
@@ -128,8 +135,8 @@ mod tests {
 
     #[test]
     fn a_reason_leads_back_to_the_scanners() {
-        let owed = Owed(vec!["clamd".into(), "av 2".into()]);
-        assert_eq!(owed.to_string(), "owed: clamd, av 2");
+        let owed = Owed { revision: 7, scanners: vec!["clamd".into(), "av 2".into()] };
+        assert_eq!(owed.to_string(), "owed since look 7: clamd, av 2");
         assert_eq!(Owed::parse(&owed.to_string()), Some(owed));
         assert_eq!(Owed::parse("the worker process aborted"), None);
     }

@@ -62,6 +62,10 @@ pub(crate) fn parts(
     if parts.is_empty() || parts.len() > PARTS_MAX || recipients.len() > RECIPIENTS_MAX {
         return lie("there are no parts, too many, or too many recipients");
     }
+    // Whom a message names was given no parameters of the protocol.
+    if recipients.iter().any(|recipient| !recipient.parameters.is_empty()) {
+        return lie("a recipient has parameters");
+    }
     let file = Arc::new(file);
     let pieces = parts.into_iter().enumerate().map(|(number, entry)| match number {
         0 => message(entry, task),

@@ -150,10 +150,11 @@ impl Slot {
 
     fn take(&mut self, task: &Task) -> Result<Taken, NoWorker> {
         let mut worker = self.ready()?;
-        let taken = worker.take(task)?;
-        lock(&self.shared.status).messages += 1;
+        let taken = worker.take(task);
         let is_used_up = worker.messages >= self.shared.options.messages_max;
         self.worker = Some(worker);
+        let taken = taken?;
+        lock(&self.shared.status).messages += 1;
         if let Some(death) = &taken.death {
             *lock(&self.shared.status).deaths.entry(death.kind()).or_default() += 1;
         }

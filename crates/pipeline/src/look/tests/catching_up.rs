@@ -10,7 +10,7 @@ async fn what_is_owed_is_caught_up_by_who_owes_it() {
     let life = ground.live(vec![post(&bad, true), post(&good, true)]);
     let id = ground.mail("one");
     life.ask_first(&[id]).await;
-    until(|| ground.waits_with() == ["owed: bad"]).await;
+    until(|| ground.waits_with() == ["owed since look 1: bad"]).await;
     let status = life.looker.status();
     assert_eq!((status.owed, status.scanners[0].owed, status.scanners[0].oldest_owed), (1, 1, Some(id)));
     // Tried again and again, and no look is made of what says nothing new.
