@@ -14,7 +14,7 @@ pub struct Key {
     /// What values it takes.
     pub shape: Shape,
     /// What it is where it is not set.
-    pub default: Option<Default>,
+    pub default: Option<Unset>,
     /// A value as TOML, where there is no default.
     pub example: Option<&'static str>,
     /// Whether it has to be set.
@@ -61,7 +61,7 @@ pub enum Shape {
 
 /// The value of a key that is not set.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Default {
+pub enum Unset {
     /// For [`Shape::Boolean`].
     Boolean(bool),
     /// For texts, paths and words.
@@ -94,7 +94,7 @@ impl Key {
     }
 
     /// The same key with what it is where it is not set.
-    pub(crate) const fn or(self, default: Default) -> Self {
+    pub(crate) const fn or(self, default: Unset) -> Self {
         Self { default: Some(default), ..self }
     }
 

@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use serde::Deserialize;
 
-use crate::keys::{Default, Key, Shape};
+use crate::keys::{Key, Shape, Unset};
 
 /// What a key was set to.
 #[derive(Clone, PartialEq, Eq, Deserialize)]
@@ -77,7 +77,7 @@ impl<'a> Options<'a> {
     pub(crate) fn boolean(&self, key: &Key) -> bool {
         match (self.given.get(key.name), key.default) {
             (Some(Value::Boolean(value)), _) => *value,
-            (_, default) => default == Some(Default::Boolean(true)),
+            (_, default) => default == Some(Unset::Boolean(true)),
         }
     }
 
@@ -85,7 +85,7 @@ impl<'a> Options<'a> {
     pub(crate) fn number(&self, key: &Key) -> u64 {
         match (self.given.get(key.name), key.default) {
             (Some(Value::Number(value)), _) => *value,
-            (_, Some(Default::Number(value))) => value,
+            (_, Some(Unset::Number(value))) => value,
             (_, _) => 0,
         }
     }
@@ -103,7 +103,7 @@ impl<'a> Options<'a> {
     pub(crate) fn text(&self, key: &Key) -> Option<String> {
         let text = match (self.given.get(key.name), key.default) {
             (Some(Value::Text(text)), _) => Some(text.clone()),
-            (_, Some(Default::Text(text))) => Some(text.to_owned()),
+            (_, Some(Unset::Text(text))) => Some(text.to_owned()),
             (_, _) => None,
         };
         text.filter(|text| !text.is_empty())
@@ -116,7 +116,7 @@ impl<'a> Options<'a> {
     pub(crate) fn list(&self, key: &Key) -> Vec<String> {
         match (self.given.get(key.name), key.default) {
             (Some(Value::List(list)), _) => list.clone(),
-            (_, Some(Default::List(list))) => list.iter().map(|text| (*text).to_owned()).collect(),
+            (_, Some(Unset::List(list))) => list.iter().map(|text| (*text).to_owned()).collect(),
             (_, _) => Vec::new(),
         }
     }

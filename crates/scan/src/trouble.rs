@@ -65,12 +65,7 @@ pub(crate) struct Sweep {
 
 impl Sweep {
     /// Tells what became of a part. Whether the next one is to be looked at.
-    pub(crate) fn goes_on(
-        &mut self,
-        part: PartId,
-        result: Result<(), Trouble>,
-        report: &mut Report,
-    ) -> bool {
+    pub(crate) fn goes_on(&mut self, part: PartId, result: Result<(), Trouble>, report: &mut Report) -> bool {
         match result {
             Ok(()) => self.failures = 0,
             Err(trouble @ Trouble::Unfit(_)) => trouble.tell(Some(part), report),
