@@ -95,14 +95,20 @@ impl Endpoint {
         }
     }
 
-    async fn answer(&self, response: hyper::Result<Response<hyper::body::Incoming>>) -> Result<Answer, Trouble> {
+    async fn answer(
+        &self,
+        response: hyper::Result<Response<hyper::body::Incoming>>,
+    ) -> Result<Answer, Trouble> {
         let (head, body) = response.map_err(broken)?.into_parts();
-        let body = Limited::new(body, self.answer_octets_max).collect().await.map_err(|error| {
-            match error.downcast::<LengthLimitError>() {
-                Ok(_) => Trouble::failed(format!("its answer is longer than {} octets", self.answer_octets_max)),
+        let body =
+            Limited::new(body, self.answer_octets_max).collect().await.map_err(|error| match error
+                .downcast::<LengthLimitError>(
+            ) {
+                Ok(_) => {
+                    Trouble::failed(format!("its answer is longer than {} octets", self.answer_octets_max))
+                }
                 Err(error) => Trouble::failed(format!("its answer broke off: {error}")),
-            }
-        })?;
+            })?;
         Ok(Answer { status: head.status, headers: head.headers, body: body.to_bytes() })
     }
 
@@ -159,9 +165,12 @@ async fn send(body: &[Octets], to: mpsc::Sender<Bytes>) -> Result<(), Trouble> {
     let mut left: VecDeque<Chunks> = body.iter().map(Chunks::of).collect();
     while let Some(chunks) = left.front_mut() {
         match chunks.next().await? {
-            // Nobody takes them any more: the answer says why.
-            Some(chunk) if to.send(chunk).await.is_err() => return Ok(()),
-            Some(_) => {}
+            Some(chunk) => {
+                if to.send(chunk).await.is_err() {
+                    // Nobody takes them any more: the answer says why.
+                    return Ok(());
+                }
+            }
             None => drop(left.pop_front()),
         }
     }

@@ -26,8 +26,6 @@ pub struct Key {
 /// What values a key takes.
 #[derive(Clone, Copy, Debug)]
 pub enum Shape {
-    /// `true` or `false`.
-    Boolean,
     /// A text, and what it stands for.
     Text(&'static str),
     /// A path.
@@ -62,8 +60,6 @@ pub enum Shape {
 /// The value of a key that is not set.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Unset {
-    /// For [`Shape::Boolean`].
-    Boolean(bool),
     /// For texts, paths and words.
     Text(&'static str),
     /// For lists.
@@ -77,7 +73,6 @@ impl Shape {
     #[must_use]
     pub fn expected(&self) -> String {
         match self {
-            Self::Boolean => "true or false".to_owned(),
             Self::Text(expected) | Self::List(expected) => (*expected).to_owned(),
             Self::Path => "a path".to_owned(),
             Self::Words(words) => format!("one of {}", words.join(", ")),

@@ -5,13 +5,14 @@ use std::sync::Arc;
 use jiff::Timestamp;
 use sensor_pipeline::Scanner;
 
-use crate::clamd;
 use crate::keys::Key;
 use crate::options::{Fault, Given};
 use crate::trial::Sample;
+use crate::{attachment, clamd, exec, hash, icap, rspamd, webhook};
 
 /// Every kind.
-pub const KINDS: &[&Kind] = &[&clamd::KIND];
+pub const KINDS: &[&Kind] =
+    &[&clamd::KIND, &rspamd::KIND, &icap::KIND, &exec::KIND, &webhook::KIND, &hash::KIND, &attachment::KIND];
 
 /// A kind of scanner.
 #[derive(Debug)]
@@ -53,6 +54,12 @@ pub trait Installed: Scanner {
     /// Each fault, by its key.
     fn reload(&self) -> Result<(), Vec<Fault>> {
         Ok(())
+    }
+
+    /// What a worker process needs to do its work there, for a kind that looks into octets itself: for `yara`
+    /// the octets of a `RuleSet`. None for a kind that runs in the sensor.
+    fn in_worker(&self) -> Option<Vec<u8>> {
+        None
     }
 }
 

@@ -10,15 +10,27 @@
 //! wait is within the budget of the message, each answer has a limit, and an answer that is not one is told in
 //! words for a person. No scanner here parses mail; parts come to them taken apart.
 
+pub mod answer;
+mod attachment;
 mod clamd;
+mod exec;
+mod hash;
+mod http;
+mod icap;
 pub mod keys;
 mod kind;
+mod manifest;
 mod octets;
 mod options;
 mod peer;
+mod rspamd;
 mod ruleset;
+mod severity;
+mod tls;
 mod trial;
 mod trouble;
+mod url;
+mod webhook;
 mod words;
 
 pub use kind::{Built, Clock, Installed, KINDS, Kind, Surroundings};

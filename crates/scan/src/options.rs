@@ -12,8 +12,6 @@ use crate::keys::{Key, Shape, Unset};
 #[derive(Clone, PartialEq, Eq, Deserialize)]
 #[serde(untagged)]
 pub enum Value {
-    /// `true` or `false`.
-    Boolean(bool),
     /// A number; a size in octets, or a duration in milliseconds.
     Number(u64),
     /// A text, a path or a word.
@@ -74,13 +72,6 @@ impl<'a> Options<'a> {
         }
     }
 
-    pub(crate) fn boolean(&self, key: &Key) -> bool {
-        match (self.given.get(key.name), key.default) {
-            (Some(Value::Boolean(value)), _) => *value,
-            (_, default) => default == Some(Unset::Boolean(true)),
-        }
-    }
-
     /// A number, in the unit of its shape.
     pub(crate) fn number(&self, key: &Key) -> u64 {
         match (self.given.get(key.name), key.default) {
@@ -88,11 +79,6 @@ impl<'a> Options<'a> {
             (_, Some(Unset::Number(value))) => value,
             (_, _) => 0,
         }
-    }
-
-    /// A number that fits a `usize`, as the range in its table says.
-    pub(crate) fn count(&self, key: &Key) -> usize {
-        usize::try_from(self.number(key)).unwrap_or(usize::MAX)
     }
 
     pub(crate) fn duration(&self, key: &Key) -> Duration {
@@ -159,7 +145,7 @@ fn names(keys: &[&Key]) -> String {
 
 fn fits(shape: &Shape, value: &Value) -> bool {
     match (shape, value) {
-        (Shape::Boolean, Value::Boolean(_)) | (Shape::List(_), Value::List(_)) => true,
+        (Shape::List(_), Value::List(_)) => true,
         (Shape::Text(_), Value::Text(text)) => !text.is_empty(),
         (Shape::Path, Value::Text(text)) => !text.is_empty() && !text.contains('\0'),
         (Shape::Words(words), Value::Text(text)) => words.contains(&text.as_str()),

@@ -38,6 +38,10 @@ impl Address {
 
     /// Connects to it.
     pub(crate) async fn connect(&self, budget: &Budget) -> Result<Box<dyn Socket>, Trouble> {
+        // A timer is exact to a millisecond, in which a peer on this host may have answered.
+        if let Some(over) = budget.is_over() {
+            return Err(over.into());
+        }
         let connected = budget.run(self.open()).await?;
         connected.map_err(|error| Trouble::failed(format!("cannot connect to {self}: {error}")))
     }

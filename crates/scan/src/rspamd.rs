@@ -167,7 +167,8 @@ fn checked(answer: &Answer) -> Result<Checked, Trouble> {
     }
     let checked: Checked = serde_json::from_slice(&answer.body)
         .map_err(|error| Trouble::failed(format!("its answer is none of rspamd: {error}")))?;
-    match checked.is_skipped {
+    // GTUBE, and what settings decide at once, is skipped too: with an action.
+    match checked.is_skipped && severity(&checked.action).is_none() {
         true => Err(Trouble::unfit("rspamd skipped it by its own settings")),
         false => Ok(checked),
     }

@@ -62,6 +62,8 @@ pub struct Sample {
     pub flags: Vec<PartFlag>,
     /// A line of text: what it holds.
     pub line: String,
+    /// The size that the manifest gives for it, where that is not its own.
+    pub claimed_octets: Option<u64>,
 }
 
 impl Sample {
@@ -91,7 +93,13 @@ impl Sample {
     }
 
     fn of(file: &str, line: String) -> Self {
-        Self { file: file.into(), media_type: "text/plain".into(), flags: Vec::new(), line }
+        Self {
+            file: file.into(),
+            media_type: "text/plain".into(),
+            flags: Vec::new(),
+            line,
+            claimed_octets: None,
+        }
     }
 
     /// A message from and to nobody, with the file as its attachment, taken apart: 0 is the message, 1 its
@@ -120,6 +128,7 @@ impl Sample {
             detected: Some(self.media_type.clone()),
             name: Some(self.file.clone()),
             flags: self.flags.clone(),
+            octets: self.claimed_octets.unwrap_or(piece.part.octets),
             ..piece.part
         };
         Piece { part, ..piece }

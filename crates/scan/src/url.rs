@@ -28,11 +28,15 @@ impl Url {
         if authority.contains('@') {
             return None;
         }
+        let port = match authority.strip_prefix(host)? {
+            "" => *port,
+            rest => rest.strip_prefix(':')?.parse().ok()?,
+        };
         Some(Self {
             is_tls: *is_tls,
             host: host.trim_matches(['[', ']']).to_owned(),
             authority: authority.to_owned(),
-            address: Address::parse(&format!("{host}:{}", uri.port_u16().unwrap_or(*port)))?,
+            address: Address::parse(&format!("{host}:{port}"))?,
             path: uri.path_and_query().map_or("/", |path| path.as_str()).to_owned(),
             text: text.to_owned(),
         })
@@ -69,7 +73,8 @@ mod tests {
             ("", None),
         ] {
             let url = Url::http(text).map(|url| (url.is_tls, url.address.to_string(), url.path));
-            let expected = expected.map(|(tls, address, path): (bool, &str, &str)| (tls, address.to_owned(), path.to_owned()));
+            let expected = expected
+                .map(|(tls, address, path): (bool, &str, &str)| (tls, address.to_owned(), path.to_owned()));
             assert_eq!(url, expected, "{text:?}");
         }
     }

@@ -1,3 +1,4 @@
+use std::path::PathBuf;
 use std::process::Command;
 use std::sync::Arc;
 use std::time::Duration;
@@ -18,13 +19,13 @@ fn at(address: impl ToString, more: impl IntoIterator<Item = (&'static str, Valu
 }
 
 /// A clamd that knows EICAR, and takes 4 KiB.
-struct Clamd {
+pub(crate) struct Clamd {
     directory: TempDir,
     _running: Running,
 }
 
 impl Clamd {
-    async fn start(test: &str) -> Option<Self> {
+    pub(crate) async fn start(test: &str) -> Option<Self> {
         let Some(program) = program("clamd") else {
             skip(test, "clamd is not installed");
             return None;
@@ -50,8 +51,12 @@ impl Clamd {
         Some(Self { directory, _running: running })
     }
 
+    pub(crate) fn socket(&self) -> PathBuf {
+        self.directory.path().join("socket")
+    }
+
     fn scanner(&self, more: impl IntoIterator<Item = (&'static str, Value)>) -> Arc<dyn Installed> {
-        at(self.directory.path().join("socket").display(), more)
+        at(self.socket().display(), more)
     }
 }
 

@@ -6,5 +6,11 @@
 
 mod check;
 mod clamd;
+mod exec;
 mod fake;
+mod faults;
+mod icap;
+mod lists;
 mod real;
+mod rspamd;
+mod webhook;

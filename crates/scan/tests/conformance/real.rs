@@ -71,7 +71,8 @@ impl Drop for Running {
     fn drop(&mut self) {
         // SIGTERM lets a program with children end them.
         let pid = rustix::process::Pid::from_child(&self.child);
-        drop(rustix::process::kill_process(pid, rustix::process::Signal::TERM));
+        // It may have ended by itself.
+        let _ = rustix::process::kill_process(pid, rustix::process::Signal::TERM);
         for _ in 0..100 {
             if self.child.try_wait().is_ok_and(|status| status.is_some()) {
                 return;
