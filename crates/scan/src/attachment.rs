@@ -138,7 +138,8 @@ impl Rules {
 
     /// The rules by which a part is a finding, by their names.
     fn broken_by<'a>(&'a self, part: &'a Part) -> impl Iterator<Item = String> + 'a {
-        let name = part.name.as_deref().unwrap_or_default().to_lowercase();
+        // Windows drops dots and spaces at the end: `invoice.exe. ` is a program.
+        let name = part.name.as_deref().unwrap_or_default().trim_end_matches(['.', ' ']).to_lowercase();
         let has = move |extension: &&String| {
             let stem = name.strip_suffix(extension.as_str());
             stem.is_some_and(|stem| stem.ends_with('.'))
@@ -198,7 +199,8 @@ impl Attachment {
                 Role::Message | Role::Text => false,
                 Role::Body | Role::Attachment | Role::Enclosed | Role::Member | Role::Embedded => true,
             };
-            for rule in self.rules.broken_by(&piece.part).take_while(|_| is_file) {
+            let broken = is_file.then(|| self.rules.broken_by(&piece.part));
+            for rule in broken.into_iter().flatten() {
                 report.found(piece.part.id, &rule, self.severity);
             }
         }

@@ -197,7 +197,7 @@ impl Icap {
     }
 
     async fn options(&self, line: &mut Line) -> Result<Head, Trouble> {
-        let (url, host) = (&self.url, &self.url.authority);
+        let (url, host) = (self.url.whole(), &self.url.authority);
         let question = format!(
             "OPTIONS {url} ICAP/1.0\r\nHost: {host}\r\nUser-Agent: mailsensor\r\nEncapsulated: null-body=0\r\n\r\n"
         );

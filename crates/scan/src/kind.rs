@@ -8,11 +8,19 @@ use sensor_pipeline::Scanner;
 use crate::keys::Key;
 use crate::options::{Fault, Given};
 use crate::trial::Sample;
+#[cfg(feature = "yara")]
+use crate::yara;
 use crate::{attachment, clamd, exec, hash, icap, rspamd, webhook};
 
 /// Every kind.
 pub const KINDS: &[&Kind] =
     &[&clamd::KIND, &rspamd::KIND, &icap::KIND, &exec::KIND, &webhook::KIND, &hash::KIND, &attachment::KIND];
+
+/// Kinds that this program was built without.
+pub const COMPILED_OUT: &[&str] = &[
+    #[cfg(not(feature = "yara"))]
+    "yara",
+];
 
 /// A kind of scanner.
 #[derive(Debug)]

@@ -32,7 +32,9 @@ mod trouble;
 mod url;
 mod webhook;
 mod words;
+#[cfg(feature = "yara")]
+pub mod yara;
 
-pub use kind::{Built, Clock, Installed, KINDS, Kind, Surroundings};
+pub use kind::{Built, COMPILED_OUT, Clock, Installed, KINDS, Kind, Surroundings};
 pub use options::{Fault, Given, Value};
 pub use trial::{Outcome, Sample, Trial, try_out};

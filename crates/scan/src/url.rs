@@ -42,6 +42,11 @@ impl Url {
         })
     }
 
+    /// All of it, for who is asked; the display leaves the query out.
+    pub(crate) fn whole(&self) -> &str {
+        &self.text
+    }
+
     pub(crate) fn http(text: &str) -> Option<Self> {
         Self::parse(text, &[("http", 80, false), ("https", 443, true)])
     }

@@ -77,7 +77,7 @@ impl Exchange<'_> {
     /// The head of the question, with a request and a response made up around the part. Names of parts stay
     /// here: they are the sender's.
     fn head(&self) -> String {
-        let (url, host, method) = (self.url, &self.url.authority, self.method.word());
+        let (url, host, method) = (self.url.whole(), &self.url.authority, self.method.word());
         let number = self.piece.part.id.0;
         let length = self.piece.octets.len();
         let around = format!("/part-{number} HTTP/1.1\r\nHost: mailsensor.invalid\r\n");

@@ -80,6 +80,8 @@ async fn real_c_icap_finds_its_sample() {
         check::finds_nothing_in_harmless_mail(&*scanner).await;
         check::obeys_its_budget(&*scanner).await;
         assert!(scanner.ruleset().is_some());
+        let asked = at(&c_icap.address, "virus_scan?allow204=off", [("method", text(method))]);
+        check::finds_nothing_in_harmless_mail(&*asked).await;
         let echo = at(&c_icap.address, "echo", [("method", text(method))]);
         check::finds_nothing_in_harmless_mail(&*echo).await;
         // More than a preview.

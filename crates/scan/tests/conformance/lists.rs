@@ -96,12 +96,13 @@ async fn rules_on_attachments_find_what_breaks_them() {
     let named = |name: &str| Sample { file: name.into(), ..Sample::harmless() };
     let typed = |kind: &str| Sample { media_type: kind.into(), ..Sample::harmless() };
     let flagged = |flag| Sample { flags: vec![flag], ..Sample::harmless() };
-    let cases: [(&str, Value, Sample, &[&str]); 14] = [
+    let cases: [(&str, Value, Sample, &[&str]); 15] = [
         ("extensions", list(&["exe"]), named("a.exe"), &["extension:exe"]),
         ("extensions", list(&["EXE"]), named("A.Exe"), &["extension:exe"]),
         ("extensions", list(&["gz", "tar.gz"]), named("a.tar.gz"), &["extension:gz", "extension:tar.gz"]),
         ("extensions", list(&["exe"]), named("aexe"), &[]),
         ("extensions", list(&["exe"]), named("a.exe.txt"), &[]),
+        ("extensions", list(&["exe"]), named("a.exe. ."), &["extension:exe"]),
         ("extensions", list(&["exe"]), named("\u{212a}.exe"), &["extension:exe"]),
         ("types", list(&["image/*"]), typed("image/png"), &["type:image/*"]),
         ("types", list(&["image/png"]), typed("image/pngx"), &[]),

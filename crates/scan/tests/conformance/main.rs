@@ -14,3 +14,5 @@ mod lists;
 mod real;
 mod rspamd;
 mod webhook;
+#[cfg(feature = "yara")]
+mod yara;
