@@ -1,0 +1,109 @@
+//! Rules at work.
+
+use sensor_mail::finding::Missed;
+use sensor_mail::{Finding, Part, PartId, Severity};
+use sensor_pipeline::{Budget, Over, Report};
+use yara_x::{MetaValue, Rule, ScanError, Scanner};
+
+use super::RuleSet;
+use crate::words::told;
+
+/// What is told of a rule, by the names of its metadata.
+const TOLD: [&str; 3] = ["description", "author", "reference"];
+/// Where a pattern matches more often is nothing new.
+const MATCHES_MAX: usize = 16;
+/// The most tags of a finding.
+const TAGS_MAX: usize = 32;
+
+impl RuleSet {
+    /// Looks at parts in memory, one after the other. It ends with the budget: within a part by the time, and
+    /// between two parts also when it is cancelled.
+    pub fn look<'a>(
+        &self,
+        parts: impl Iterator<Item = (&'a Part, &'a [u8])>,
+        budget: &Budget,
+        report: &mut Report,
+    ) {
+        report.used(self.version());
+        let mut scanner = Scanner::new(self.rules());
+        scanner.max_matches_per_pattern(MATCHES_MAX);
+        for (part, octets) in parts {
+            if let Some(over) = budget.is_over() {
+                return report.over(None, over);
+            }
+            if octets.len() as u64 > self.size_max() {
+                let why = format!("{} octets, and size_max is {}", octets.len(), self.size_max());
+                report.missed(Some(part.id), Missed::Skipped(why.into()));
+                continue;
+            }
+            scanner.set_timeout(budget.left());
+            match scanner.scan(octets) {
+                Ok(results) => {
+                    for rule in results.matching_rules() {
+                        self.tell(&rule, part.id, report);
+                    }
+                }
+                Err(ScanError::Timeout) => return report.over(None, Over::TimedOut),
+                Err(error) => {
+                    report.missed(Some(part.id), Missed::Failed(told(error.to_string().as_bytes())))
+                }
+            }
+        }
+    }
+
+    fn tell(&self, rule: &Rule<'_, '_>, part: PartId, report: &mut Report) {
+        let mut severity = None;
+        for (name, value) in rule.metadata() {
+            match name {
+                "severity" => severity = graded(&value).or(severity),
+                "score" => severity = severity.or_else(|| scored(&value)),
+                _ => {}
+            }
+        }
+        let severity = severity.unwrap_or_else(|| self.severity());
+        if let Some(finding) = report.found(part, rule.identifier(), severity) {
+            describe(rule, finding);
+        }
+    }
+}
+
+fn describe(rule: &Rule<'_, '_>, finding: &mut Finding) {
+    finding.details.insert("namespace".into(), told(rule.namespace().as_bytes()));
+    finding.tags = rule.tags().take(TAGS_MAX).map(|tag| tag.identifier().into()).collect();
+    for (name, value) in rule.metadata() {
+        let MetaValue::String(text) = value else { continue };
+        if name == "tags" {
+            let tags = text.split(',').map(str::trim).filter(|tag| !tag.is_empty());
+            let room = TAGS_MAX.saturating_sub(finding.tags.len());
+            finding.tags.extend(tags.take(room).map(|tag| told(tag.as_bytes())));
+        } else if TOLD.contains(&name) {
+            finding.details.insert(name.into(), told(text.as_bytes()));
+        }
+    }
+}
+
+/// `severity = "high"`, or 0 to 4.
+fn graded(value: &MetaValue<'_>) -> Option<Severity> {
+    let index = match value {
+        MetaValue::String(word) => {
+            let words = ["info", "low", "medium", "high", "critical"];
+            words.iter().position(|known| known.eq_ignore_ascii_case(word))?
+        }
+        MetaValue::Integer(number) => usize::try_from(*number).ok()?,
+        MetaValue::Float(_) | MetaValue::Bool(_) | MetaValue::Bytes(_) => return None,
+    };
+    let grades = [Severity::Info, Severity::Low, Severity::Medium, Severity::High, Severity::Critical];
+    grades.get(index).copied()
+}
+
+/// `score = 75`, of 100.
+fn scored(value: &MetaValue<'_>) -> Option<Severity> {
+    let MetaValue::Integer(score) = value else { return None };
+    Some(match score {
+        ..40 => Severity::Info,
+        40..60 => Severity::Low,
+        60..75 => Severity::Medium,
+        75..90 => Severity::High,
+        90.. => Severity::Critical,
+    })
+}

@@ -1,0 +1,168 @@
+use std::sync::Arc;
+use std::time::Duration;
+
+use sensor_mail::finding::Missed;
+use sensor_mail::{PartId, Severity};
+use sensor_pipeline::{Budget, Report};
+use sensor_scan::yara::RuleSet;
+use sensor_scan::{Installed, Sample, Value};
+use tempfile::TempDir;
+
+use crate::check::{self, budget, build, id, list, now, scan, text, whys};
+
+const LONG: Duration = Duration::from_secs(60);
+
+const NOTES: &str = r#"
+rule notes : office draft {
+    meta:
+        score = 80
+        description = "Notes"
+        tags = "internal, memo"
+    strings:
+        $a = "Nothing to see" nocase
+    condition:
+        $a
+}
+private rule hidden { condition: true }
+rule graded { meta: severity = "low" score = 100 condition: hidden and filesize < 30 }
+"#;
+
+/// A directory of rules.
+struct Rules(TempDir);
+
+impl Rules {
+    fn new() -> Self {
+        let rules = Self(tempfile::tempdir().unwrap());
+        std::fs::create_dir(rules.0.path().join("more")).unwrap();
+        rules.write("README", "no rule");
+        rules
+    }
+
+    fn write(&self, file: &str, rules: &str) {
+        std::fs::write(self.0.path().join(file), rules).unwrap();
+    }
+
+    fn scanner(&self, more: impl IntoIterator<Item = (&'static str, Value)>) -> Arc<dyn Installed> {
+        let given = [("rules", list(&[self.0.path().to_str().unwrap()]))];
+        build("yara", given.into_iter().chain(more)).unwrap()
+    }
+}
+
+async fn found(scanner: &dyn Installed) -> Vec<(String, PartId, Severity)> {
+    let (findings, coverage) = scan(scanner, &Sample::harmless().mail(id(), now()), &budget(LONG)).await;
+    assert_eq!(coverage.gaps, vec![]);
+    findings.iter().map(|finding| (finding.rule.to_string(), finding.part, finding.severity)).collect()
+}
+
+#[tokio::test]
+async fn rules_find_what_they_describe() {
+    let rules = Rules::new();
+    let scanner = rules.scanner([]);
+    check::finds_its_sample(&*scanner).await;
+    check::finds_nothing_in_harmless_mail(&*scanner).await;
+    check::obeys_its_budget(&*scanner).await;
+    check::skips_what_is_too_large(&*rules.scanner([("size_max", Value::Number(100))]), &[PartId(0)]).await;
+
+    rules.write("notes.yar", NOTES);
+    rules.write("more/notes.yara", "rule notes { strings: $a = \"trial\" condition: $a }");
+    let scanner = rules.scanner([("severity", text("info"))]);
+    let expected = [
+        ("notes", 0, Severity::Info),
+        ("notes", 0, Severity::High),
+        ("graded", 1, Severity::Low),
+        ("graded", 2, Severity::Low),
+        ("notes", 2, Severity::High),
+    ];
+    let mut expected: Vec<_> = expected
+        .iter()
+        .map(|(rule, part, severity)| ((*rule).to_owned(), PartId(*part), *severity))
+        .collect();
+    let mut found = found(&*scanner).await;
+    expected.sort();
+    found.sort();
+    assert_eq!(found, expected);
+    let (findings, _) = scan(&*scanner, &Sample::harmless().mail(id(), now()), &budget(LONG)).await;
+    let high = findings.iter().find(|finding| finding.severity == Severity::High).unwrap();
+    assert_eq!(
+        high.tags.iter().map(|tag| &**tag).collect::<Vec<_>>(),
+        ["office", "draft", "internal", "memo"]
+    );
+    assert_eq!(high.details.get("description").map(|text| &**text), Some("Notes"));
+    assert!(high.details.get("namespace").unwrap().ends_with("notes.yar"));
+}
+
+#[tokio::test]
+async fn bad_rules_are_named_and_change_nothing() {
+    let rules = Rules::new();
+    rules.write("notes.yar", NOTES);
+    let scanner = rules.scanner([]);
+    let (before, version) = (found(&*scanner).await, scanner.ruleset());
+    assert!(!before.is_empty());
+    rules.write("bad.yar", "rule one { condition: }\n");
+    rules.write("more/worse.yar", "\n\nrule two { condition: $nothing }\n");
+    let told = scanner.reload().unwrap_err()[0].to_string();
+    for place in ["bad.yar:1:", "worse.yar:3:"] {
+        assert!(told.contains(place), "{place} is not in {told}");
+    }
+    assert!(build("yara", [("rules", list(&[rules.0.path().to_str().unwrap()]))]).is_err());
+    assert_eq!((found(&*scanner).await, scanner.ruleset()), (before, version.clone()));
+    rules.write("bad.yar", "rule one { condition: filesize < 25 }\n");
+    rules.write("more/worse.yar", "");
+    scanner.reload().unwrap();
+    assert!(found(&*scanner).await.iter().any(|(rule, ..)| rule == "one"));
+    assert_ne!(scanner.ruleset(), version);
+    let absent = build("yara", [("rules", list(&["/nonexistent/rules"]))]).err().unwrap();
+    assert!(absent[0].to_string().contains("/nonexistent/rules: No such file"), "{}", absent[0]);
+}
+
+#[tokio::test]
+async fn rules_work_in_another_process() {
+    let rules = Rules::new();
+    rules.write("notes.yar", NOTES);
+    let scanner = rules.scanner([]);
+    let octets = scanner.in_worker().unwrap();
+    let there = RuleSet::from_octets(&octets).unwrap();
+    assert_eq!(Some(there.version()), scanner.ruleset().as_deref());
+    let mail = Sample::harmless().mail(id(), now());
+    let mut report = Report::of("it");
+    let parts = mail.parts.iter().map(|piece| (&piece.part, piece.octets.as_slice().unwrap()));
+    there.look(parts, &budget(LONG), &mut report);
+    let (here, _) = scan(&*scanner, &mail, &budget(LONG)).await;
+    assert_eq!(report.findings(), here);
+    for foreign in [&b""[..], b"{}\n", b"no head", &octets[..octets.len() / 2]] {
+        assert!(RuleSet::from_octets(foreign).is_err());
+    }
+}
+
+/// A rule that takes for ever on a file of a megabyte.
+const SLOW: &str = r#"
+rule slow {
+    condition:
+        for all i in (0 .. filesize) : (
+            for all j in (0 .. filesize) : ( uint8(i) + uint8(j) < 1000 )
+        )
+}
+"#;
+
+#[tokio::test]
+async fn slow_rules_end_with_the_budget() {
+    let rules = Rules::new();
+    rules.write("slow.yar", SLOW);
+    let scanner = rules.scanner([]);
+    let mut sample = Sample::harmless();
+    sample.line.push_str(&"x".repeat(1 << 20));
+    let mail = sample.mail(id(), now());
+    let (_, coverage) = scan(&*scanner, &mail, &budget(Duration::from_secs(1))).await;
+    assert_eq!(whys(&coverage), [Missed::TimedOut]);
+    // The engine itself ends, where nobody abandons it.
+    let set = RuleSet::from_octets(&scanner.in_worker().unwrap()).unwrap();
+    let looked = tokio::task::spawn_blocking(move || {
+        let mut report = Report::of("it");
+        let until: Budget = budget(Duration::from_secs(1));
+        set.look(mail.parts.iter().map(|p| (&p.part, p.octets.as_slice().unwrap())), &until, &mut report);
+        report
+    });
+    let report = tokio::time::timeout(LONG, looked).await.expect("it does not end").unwrap();
+    assert_eq!(report.gaps().len(), 1);
+    assert_eq!(report.gaps()[0].why, Missed::TimedOut);
+}
