@@ -23,6 +23,8 @@ pub struct Section {
     pub path: String,
     /// What it is for.
     pub doc: &'static str,
+    /// Whether it is the template of one kind of several that stand in the same array.
+    pub(crate) is_of_kind: bool,
     /// Its keys.
     pub records: Vec<Record>,
 }
