@@ -90,3 +90,34 @@ fn each_kind_is_described() {
     assert_eq!(kinds[1]["additionalProperties"], false);
     assert!(kinds[1]["properties"].get("address").is_none());
 }
+
+#[test]
+fn a_fault_that_others_find_has_the_place_of_what_is_to_blame() {
+    let text = "[[rule]]\nname = 'a'\npart.name = ['x', 'y']\n\n[[rule]]\n[rule.part]\nname = [\n  'z',\n]\n";
+    let reader = Reader::new(vec![Source::file("mailsensor.toml", text)]);
+    let rules = reader.root().tables("rule", "A rule.", |rule| {
+        let _ = rule.optional(Key::new("name", "Its name.", Reload::Live), &Form::text("a name"));
+        let part = rule.table("part", "A part.");
+        let _: Vec<String> =
+            part.list(Key::new("name", "Names.", Reload::Live), "a list of names", |names| {
+                Ok(names.iter().map(|name| (*name).to_owned()).collect())
+            });
+        Some(rule.clone())
+    });
+    rules[0].fault_at_item("part.name", 1, "one");
+    rules[1].fault_at_item("part.name", 0, "two");
+    rules[0].fault_at("", "three");
+    rules[1].fault_at("name", "four");
+    let faults = reader.finish().unwrap_err();
+    let told: Vec<_> = faults
+        .iter()
+        .map(|fault| (fault.position.map_or(0, |at| at.line), fault.key.as_str(), fault.message.as_str()))
+        .collect();
+    let expected = [
+        (1, "rule[1]", "three"),
+        (3, "rule[1].part.name[2]", "one"),
+        (5, "rule[2].name", "four"),
+        (8, "rule[2].part.name[1]", "two"),
+    ];
+    assert_eq!(told, expected);
+}
