@@ -33,6 +33,7 @@ use tokio_util::sync::CancellationToken;
 
 use crate::assemble::Node;
 use crate::config::{Config, Loaded};
+use crate::look::Lookout;
 pub(crate) use explain::explain;
 use past::{Past, last_change};
 use view::View;
@@ -50,6 +51,8 @@ pub(crate) struct Sensor {
     /// Cancelled when it is to go down.
     going_down: CancellationToken,
     pipeline: Arc<Pipeline>,
+    /// None where nothing is looked into.
+    lookout: Option<Lookout>,
     view: ArcSwap<View>,
     /// Why the last reload was refused, where it was.
     reload_refused: ArcSwapOption<String>,
@@ -89,6 +92,7 @@ impl Sensor {
             started: now(),
             going_down: CancellationToken::new(),
             pipeline: Arc::clone(&node.pipeline),
+            lookout: node.looking.as_ref().map(|looking| looking.lookout.clone()),
             view: ArcSwap::from_pointee(view),
             reload_refused: ArcSwapOption::empty(),
             settings: Mutex::new(settings),

@@ -16,7 +16,7 @@ pub struct Key {
     pub shape: Shape,
     /// What it is where it is not set.
     pub default: Option<&'static str>,
-    /// A value, where there is no default.
+    /// A value as TOML, where there is no default.
     pub example: Option<&'static str>,
     /// Whether its value is shown nowhere.
     pub secret: bool,
@@ -94,6 +94,17 @@ impl KindName {
             Self::Syslog => "syslog",
             Self::Cef => "cef",
             Self::Webhook => "webhook",
+        }
+    }
+
+    /// What it is, in a sentence for an administrator.
+    #[must_use]
+    pub fn doc(self) -> &'static str {
+        match self {
+            Self::Jsonl => "Events as JSON lines with ECS names, in a file.",
+            Self::Syslog => "Events as syslog messages (RFC 5424), by UDP, TCP or TLS.",
+            Self::Cef => "Events in CEF, in a file or in syslog messages.",
+            Self::Webhook => "Events as HTTP requests.",
         }
     }
 }
@@ -206,7 +217,7 @@ pub(crate) const PATH: Key = Key::new(
     Shape::Path,
     "The file that lines are appended to; SIGHUP opens it anew. Not set: standard output.",
 )
-.such_as("/var/log/mailsensor/events.jsonl");
+.such_as("\"/var/log/mailsensor/events.jsonl\"");
 pub(crate) const TRANSPORT: Key =
     Key::new("transport", Shape::Words(&["udp", "tcp", "tls"]), "How messages travel.").or("tls");
 pub(crate) const CEF_TRANSPORT: Key = Key::new(
@@ -220,7 +231,7 @@ pub(crate) const ADDRESS: Key = Key::new(
     Shape::Text("a host and a port such as siem.example.com:6514"),
     "The receiver. For TLS, its certificate must have that name.",
 )
-.such_as("siem.example.com:6514");
+.such_as("\"siem.example.com:6514\"");
 pub(crate) const FORMAT: Key = Key::new(
     "format",
     Shape::Words(&["json", "structured"]),
@@ -248,26 +259,26 @@ pub(crate) const MESSAGE_SIZE_MAX: Key = Key::new(
     "The largest message. Larger events are sent with less in them, and say so (`cut`).\n\
      Not set: 2048 by UDP, 8192 by TCP and TLS.",
 )
-.such_as("8192");
+.such_as("\"8 KiB\"");
 pub(crate) const URL: Key = Key::new(
     "url",
     Shape::Text("a URL such as https://siem.example.com/events, without a name or password"),
     "Where events are posted to.",
 )
-.such_as("https://siem.example.com/events");
+.such_as("\"https://siem.example.com/events\"");
 pub(crate) const SECRET: Key = Key::new(
     "secret",
     Shape::Text("a secret"),
     "The key of the signature in X-Mailsensor-Signature. Not set: requests are not signed.",
 )
-.such_as("a long random text")
+.such_as("\"a long random text\"")
 .secret();
 pub(crate) const AUTHORIZATION: Key = Key::new(
     "authorization",
     Shape::Text("the value of a header field"),
     "The header field Authorization, where the receiver wants one.",
 )
-.such_as("Bearer 0123456789")
+.such_as("\"Bearer 0123456789\"")
 .secret();
 pub(crate) const BATCH_MAX: Key = Key::new(
     "batch_max",
@@ -280,9 +291,9 @@ pub(crate) const CA: Key = Key::new(
     Shape::Path,
     "The certificate authorities of the receiver, in PEM. Not set: those of this host.",
 )
-.such_as("/etc/mailsensor/siem-ca.pem");
+.such_as("\"/etc/mailsensor/siem-ca.pem\"");
 pub(crate) const CERTIFICATE: Key =
     Key::new("certificate", Shape::Path, "The certificate that is shown to the receiver, in PEM. Needs key.")
-        .such_as("/etc/mailsensor/siem.pem");
+        .such_as("\"/etc/mailsensor/siem.pem\"");
 pub(crate) const KEY: Key =
-    Key::new("key", Shape::Path, "The key of certificate, in PEM.").such_as("/etc/mailsensor/siem.key");
+    Key::new("key", Shape::Path, "The key of certificate, in PEM.").such_as("\"/etc/mailsensor/siem.key\"");

@@ -59,15 +59,12 @@ impl<T: 'static> Form<T> {
 }
 
 impl Form<&'static str> {
-    /// One of these words, as it is; `why_not` knows of others why they are none.
-    pub(crate) fn one_of(
-        names: Vec<&'static str>,
-        why_not: impl Fn(&str) -> Option<String> + 'static,
-    ) -> Self {
+    /// One of these words, as it is.
+    pub(crate) fn one_of(names: Vec<&'static str>) -> Self {
         let kind = Kind::Words(names.clone());
         let parse = move |text: &str| match names.iter().find(|name| **name == text) {
             Some(name) => Ok(*name),
-            None => Err(why_not(text).unwrap_or_else(|| unknown_word(text, names.iter().copied()))),
+            None => Err(unknown_word(text, names.iter().copied())),
         };
         Self { kind, parse: Box::new(parse), may_be_number: true }
     }

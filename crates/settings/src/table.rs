@@ -194,6 +194,12 @@ impl<'r> Table<'r> {
         self.value(wanted, |_, node| boolean(node)).unwrap_or(default)
     }
 
+    /// Reads `true` or `false`, or neither.
+    #[must_use]
+    pub fn optional_boolean(&self, key: Key) -> Option<bool> {
+        self.value(Wanted::optional(key, &Kind::Boolean), |_, node| boolean(node))
+    }
+
     /// Reads a whole number within a range that fits an `i64`, as TOML's numbers do.
     ///
     /// # Panics

@@ -20,14 +20,14 @@ pub struct TableKind {
 
 impl<'r> Table<'r> {
     /// An array of tables, from the last source that has it. Which keys a table has depends on its `key`, the word
-    /// of one of `kinds`; `left_out` are words that would be one in another build of the program.
+    /// of one of `kinds`.
     ///
     /// `read` reads one element, as [`Table::tables`] says; it is also called once for each kind.
     pub fn tables_by_kind<T>(
         &self,
         name: &'static str,
         key: Key,
-        (kinds, left_out): (&[TableKind], &'static [&'static str]),
+        kinds: &[TableKind],
         mut read: impl FnMut(&'static str, &Table<'r>) -> Option<T>,
     ) -> Vec<T> {
         self.know(name, Member::TablesByKind(key.name));
@@ -42,7 +42,7 @@ impl<'r> Table<'r> {
             );
             read(word, &template);
         }
-        let form = words(kinds, left_out);
+        let form = Form::one_of(kinds.iter().map(|kind| kind.word).collect());
         let open = |(index, layer): (usize, Layer<'r>)| {
             let written = layer.tree.get(key.name).and_then(|entry| entry.node.value.text());
             let kind = kinds.iter().find(|kind| written == Some(kind.word));
@@ -58,11 +58,4 @@ impl<'r> Table<'r> {
         };
         self.last_elements(name).into_iter().filter_map(open).collect()
     }
-}
-
-fn words(kinds: &[TableKind], left_out: &'static [&'static str]) -> Form<&'static str> {
-    let names = kinds.iter().map(|kind| kind.word).collect();
-    Form::one_of(names, move |word| {
-        left_out.contains(&word).then(|| "this program was built without it".to_owned())
-    })
 }

@@ -1,0 +1,187 @@
+//! Looks as they go on beside everything else: opened with the sensor, renewed by a reload, ended with it.
+
+use std::sync::Arc;
+
+use anyhow::Context;
+use sensor_notify::{Courier, Reporter, Sink, Storage};
+use sensor_pipeline::worker::{Pool, PoolOptions, Program};
+use sensor_pipeline::{Crew, EventSink, Executor, Job, Keeper, LookOptions, Looker};
+use sensor_spool::{Clock, ReadOnly, RealDisk, Runner, Spool};
+use tokio::runtime::{Builder, Runtime};
+use tokio::task::JoinHandle;
+use tokio_util::sync::CancellationToken;
+
+use super::{Scanners, judge, passwords, setup};
+use crate::assemble::not_usable;
+use crate::config::Config;
+
+/// A worker process is replaced after so many messages.
+pub(crate) const MESSAGES_MAX: u32 = 1_000;
+/// A job has a page of 4 KiB: room for some 4,000.
+const SEGMENT_OCTETS: u32 = 16 << 20;
+const JOBS_MEMORY_OCTETS: usize = 4 << 20;
+
+/// Looks that are ready to begin.
+pub(crate) struct Looking {
+    pub(crate) lookout: Lookout,
+    pub(crate) jobs: Spool<Job>,
+    couriers: Vec<Courier>,
+    /// Its own: what scanners and receivers do to it, they do not do to sessions.
+    runtime: Apart,
+}
+
+/// What is asked and told of looks while they go on.
+#[derive(Clone)]
+pub(crate) struct Lookout {
+    pub(crate) looker: Arc<Looker>,
+    pub(crate) pool: Arc<Pool>,
+    pub(crate) sinks: Vec<Arc<Sink>>,
+}
+
+/// Looks that go on.
+pub(crate) struct Going {
+    looker: JoinHandle<()>,
+    jobs: Spool<Job>,
+    couriers: Vec<JoinHandle<()>>,
+    sinks: Vec<Arc<Sink>>,
+    delivering: CancellationToken,
+    runtime: Apart,
+}
+
+impl Looking {
+    /// Opens jobs and outboxes; nothing is looked at yet.
+    pub(crate) fn open(
+        config: &Config,
+        scanners: &Scanners,
+        keeper: Arc<dyn Keeper>,
+        clock: &Clock,
+    ) -> anyhow::Result<Self> {
+        let runtime = Apart::new().context("no thread to look in")?;
+        let within = runtime.0.enter();
+        let jobs = open_jobs(config, clock)?;
+        let options = PoolOptions {
+            program: Program::itself(["worker"]),
+            workers: config.scan.workers,
+            messages_max: MESSAGES_MAX,
+        };
+        let setup = setup(&config.scan.limits, passwords(config.scan.passwords.as_deref())?, scanners);
+        let pool = Arc::new(Pool::new(options, setup).context("no threads for worker processes")?);
+        let (sinks, couriers) = open_sinks(config, clock)?;
+        let crew = Crew {
+            jobs: jobs.clone(),
+            keeper,
+            taker: Arc::clone(&pool) as _,
+            posts: scanners.posts(),
+            judge: judge(config.judging.clone()),
+            sinks: sinks.iter().map(|sink| Arc::clone(sink) as Arc<dyn EventSink>).collect(),
+        };
+        let options = LookOptions {
+            concurrency: config.scan.concurrency,
+            size_max: config.scan.size_max,
+            patience: config.scan.deadline,
+            executor: Executor::Threads,
+        };
+        let looker = Arc::new(Looker::new(crew, options, Arc::clone(clock)));
+        let directory = config.jobs_dir();
+        let view = RealDisk::existing(&directory).map(Arc::new).map(ReadOnly::open);
+        match view {
+            Ok(Ok(view)) => looker.recall(&view),
+            Ok(Err(error)) => tracing::warn!(%error, "what is owed from before is not counted"),
+            Err(error) => tracing::warn!(%error, "what is owed from before is not counted"),
+        }
+        Ok(Self { lookout: Lookout { looker, pool, sinks }, jobs, couriers, runtime })
+    }
+
+    /// Begins. A pipeline that is paused looks at nothing.
+    pub(crate) fn start(self, stop: &CancellationToken) -> Going {
+        let Self { lookout: Lookout { looker, pool: _, sinks }, jobs, couriers, runtime } = self;
+        let delivering = CancellationToken::new();
+        let stop = stop.clone();
+        Going {
+            looker: runtime.0.spawn(async move { looker.run(stop).await }),
+            jobs,
+            couriers: couriers.into_iter().map(|courier| runtime.0.spawn(courier.run(delivering.clone()))).collect(),
+            sinks,
+            delivering,
+            runtime,
+        }
+    }
+}
+
+impl Lookout {
+    /// Has all looks from the next one on work by these settings, or none.
+    ///
+    /// # Errors
+    /// When no worker process can be started by them.
+    pub(crate) fn renew(&self, config: &Config, scanners: &Scanners) -> anyhow::Result<()> {
+        let setup = setup(&config.scan.limits, passwords(config.scan.passwords.as_deref())?, scanners);
+        self.pool.renew(setup)?;
+        self.looker.renew(scanners.posts(), judge(config.judging.clone()));
+        Ok(())
+    }
+}
+
+impl Going {
+    /// Ends, after what stops it was told to: looks in hand are begun again by the next life of the program.
+    pub(crate) async fn end(self) {
+        if let Err(error) = self.looker.await {
+            tracing::error!(%error, "looking ended badly; its jobs are in their spool");
+        }
+        self.jobs.shut_down().await;
+        self.delivering.cancel();
+        for courier in self.couriers {
+            if let Err(error) = courier.await {
+                tracing::error!(%error, "a sink ended badly; its events are in its outbox");
+            }
+        }
+        for sink in self.sinks {
+            sink.shut_down().await;
+        }
+    }
+}
+
+/// A runtime that may be dropped anywhere. What holds one of its threads is left behind then.
+struct Apart(ManuallyDrop<Runtime>);
+
+impl Apart {
+    fn new() -> std::io::Result<Self> {
+        let runtime = Builder::new_multi_thread().worker_threads(1).thread_name("look").enable_all().build()?;
+        Ok(Self(ManuallyDrop::new(runtime)))
+    }
+}
+fn open_jobs(config: &Config, clock: &Clock) -> anyhow::Result<Spool<Job>> {
+    let directory = config.jobs_dir();
+    let disk = RealDisk::new(&directory).map_err(|error| not_usable("the spool of jobs in", &directory, &error))?;
+    let options = sensor_spool::Options {
+        segment_octets: SEGMENT_OCTETS,
+        memory_octets: JOBS_MEMORY_OCTETS,
+        reserve_octets: 0,
+        reserve_inodes: 0,
+        clock: Arc::clone(clock),
+        ..sensor_spool::Options::default()
+    };
+    let opened = Spool::open(Arc::new(disk), options, Runner::Thread);
+    let (jobs, _) = opened.with_context(|| format!("cannot use the spool of jobs in {}", directory.display()))?;
+    Ok(jobs)
+}
+
+fn open_sinks(config: &Config, clock: &Clock) -> anyhow::Result<(Vec<Arc<Sink>>, Vec<Courier>)> {
+    let reporter =
+        Reporter { hostname: config.hostname.as_str().into(), version: env!("CARGO_PKG_VERSION").into() };
+    let mut opened = Vec::new();
+    for options in &config.sinks {
+        let directory = config.events_dir(&options.name);
+        let disk = RealDisk::new(&directory)
+            .map_err(|error| not_usable("the outbox of a sink in", &directory, &error))?;
+        let storage = Storage {
+            disk: Arc::new(disk),
+            runner: Runner::Thread,
+            clock: Arc::clone(clock),
+            reserve_octets: config.spool.reserve,
+            reserve_inodes: config.spool.reserve_inodes,
+        };
+        let sink = Sink::open(options, storage, &reporter);
+        opened.push(sink.with_context(|| format!("sink {}", options.name))?);
+    }
+    Ok(opened.into_iter().unzip())
+}
