@@ -44,6 +44,7 @@ pub(crate) fn setup(limits: &Limits, passwords: Vec<Box<str>>) -> Setup {
         reads: Vec::new(),
         runs: unpacker.into_iter().collect(),
         settings: serde_json::to_string(&settings).expect("numbers and texts").into(),
+        ..Setup::default()
     }
 }
 
