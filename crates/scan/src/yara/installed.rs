@@ -1,76 +1,57 @@
-//! `yara`: YARA rules, by YARA-X, over the message, its parts, and the texts that were taken out of them.
-//!
-//! ```text
-//!  rules = [files, directories]  --compile-->  RuleSet  --to_octets-->  worker process: RuleSet::from_octets
-//!                                   |             |                                       |
-//!                 every error, with its line      +-- look(parts) <-----------------------+
-//! ```
-//!
-//! Each file of rules is a namespace, so that equal names in two files are no conflict. Of a rule's metadata
-//! `severity` (a word, or 0 to 4) or else `score` (0 to 100, as many public rules have it) says how grave it is, `tags` (words,
-//! with commas between them) are added to its tags, `description`, `author` and `reference` are told. Matching text is
-//! not told: it is the message's.
-//!
-//! Compiling takes a second a thousand rules or so, and is the parent's work. Looking is for worker processes:
-//! modules parse hostile files. There [`RuleSet::look`] is called on octets in memory; the scanner made here does
-//! the same on a thread, for tries and tests.
+//! Rules that an administrator set up, in the sensor and in its worker processes.
 
-mod compile;
-mod look;
-
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use arc_swap::ArcSwap;
-use sensor_pipeline::{Budget, Dissected, Looking, Octets, Piece, Report, Scanner};
+use bytes::Bytes;
+use sensor_mail::{Part, Severity};
+use sensor_pipeline::{Budget, Dissected, Inspector, Looking, Octets, Piece, Report, Scanner};
 
-use crate::keys::{Key, Shape, Unset};
-use crate::kind::{Built, Installed, Kind, Surroundings};
+use super::compile::{Compiled, RuleSet, Unusable};
+use super::{KIND, RULES, SIZE_MAX};
+use crate::files::Watch;
+use crate::kind::{Built, Installed, Reloaded, Share, Surroundings};
 use crate::octets::{CHUNK_OCTETS_MAX, fits};
 use crate::options::{Fault, Given, Options};
 use crate::severity::{SEVERITY, severities};
 use crate::trial::Sample;
 use crate::trouble::Trouble;
-pub use compile::{RuleSet, Unusable};
 
-/// `kind = "yara"`
-pub(crate) const KIND: Kind =
-    Kind { word: "yara", doc: "YARA rules.", keys: &[&RULES, &SIZE_MAX, &SEVERITY], build };
-
-const RULES: Key = Key::new(
-    "rules",
-    Shape::List("paths of files of rules, and of directories with files named *.yar and *.yara"),
-    "The rules. A reload compiles them anew; where there is a fault in one, those of before stay.",
-)
-.required()
-.such_as("[\"/etc/mailsensor/yara\"]");
-const SIZE_MAX: Key = Key::new(
-    "size_max",
-    Shape::Size { min: 1, max: 4 << 30 },
-    "Parts that are larger are skipped. They are looked at in memory.",
-)
-.or(Unset::Number(256 << 20));
-
-fn build(name: &str, given: &Given, _: &Surroundings) -> Built {
+pub(super) fn build(name: &str, given: &Given, _: &Surroundings) -> Built {
     let mut options = Options::new(KIND.keys, given);
     let paths: Vec<PathBuf> = options.list(&RULES).into_iter().map(PathBuf::from).collect();
     let severity = options.word(&SEVERITY, severities());
     let size_max = options.number(&SIZE_MAX);
-    let rules = match RuleSet::compile(&paths, severity, size_max) {
-        Ok(rules) => Some(rules),
+    let compiled = Watch::begin(paths, is_rules, |files| Compiled::of(&files, severity, size_max));
+    let yara = match compiled {
+        Ok((watch, compiled)) => {
+            let compiled = ArcSwap::from_pointee(compiled);
+            Some(Yara { name: name.into(), severity, size_max, watch, compiled })
+        }
         Err(unusable) => {
-            options.fault(RULES.name, format!("rules that compile, but {unusable}"));
+            options.fault(RULES.name, fault(&unusable).expected);
             None
         }
     };
-    let yara = rules.map(|rules| Yara { name: name.into(), paths, rules: ArcSwap::from_pointee(rules) });
     options.finish(yara).map(|yara| Arc::new(yara) as _)
 }
 
+fn is_rules(file: &Path) -> bool {
+    file.extension().is_some_and(|extension| extension == "yar" || extension == "yara")
+}
+
+fn fault(unusable: &Unusable) -> Fault {
+    Fault { key: RULES.name.into(), expected: format!("rules that compile, but {unusable}").into() }
+}
+
+/// In the sensor: it compiles, and looks only where it is tried.
 struct Yara {
     name: Box<str>,
-    paths: Vec<PathBuf>,
-    rules: ArcSwap<RuleSet>,
+    severity: Severity,
+    size_max: u64,
+    watch: Watch,
+    compiled: ArcSwap<Compiled>,
 }
 
 impl Yara {
@@ -78,15 +59,16 @@ impl Yara {
         if let Some(over) = budget.is_over() {
             return Err(over.into());
         }
-        let (rules, mail, until) = (self.rules.load_full(), mail.clone(), budget.clone());
+        let (compiled, mail, until) = (self.compiled.load_full(), mail.clone(), budget.clone());
         let mut own = Report::of(&self.name);
         let looking = tokio::task::spawn_blocking(move || {
+            let rules = RuleSet::from_octets(&compiled.octets)?;
             look_at_all(&rules, &mail, &until, &mut own);
-            own
+            Ok::<_, Unusable>(own)
         });
-        // A thread ends by itself: its scanner has the deadline of the budget.
-        let looked = budget.run(looking).await?;
-        *report = looked.map_err(|_| Trouble::failed("the engine panicked: report this with the message"))?;
+        // The thread ends by itself: its look has the same budget.
+        let looked = budget.run(looking).await?.map_err(|_| Trouble::failed("the engine panicked"))?;
+        *report = looked.map_err(|unusable| Trouble::failed(unusable.to_string()))?;
         Ok(())
     }
 }
@@ -103,7 +85,7 @@ fn look_at_all(rules: &RuleSet, mail: &Dissected, budget: &Budget, report: &mut 
 }
 
 /// The octets of a part in memory.
-fn hold(piece: &Piece) -> Result<bytes::Bytes, Trouble> {
+fn hold(piece: &Piece) -> Result<Bytes, Trouble> {
     if let Octets::Held(octets) = &piece.octets {
         return Ok(octets.clone());
     }
@@ -124,7 +106,7 @@ impl Scanner for Yara {
     }
 
     fn ruleset(&self) -> Option<Box<str>> {
-        Some(self.rules.load().version().into())
+        Some(self.compiled.load().version.clone())
     }
 
     fn scan<'a>(&'a self, mail: &'a Dissected, budget: &'a Budget, report: &'a mut Report) -> Looking<'a> {
@@ -145,18 +127,42 @@ impl Installed for Yara {
         "It knows the EICAR file whatever its rules say: report this as a fault of mailsensor.".into()
     }
 
-    fn reload(&self) -> Result<(), Vec<Fault>> {
-        let before = self.rules.load();
-        let rules =
-            RuleSet::compile(&self.paths, before.severity(), before.size_max()).map_err(|unusable| {
-                let expected = format!("rules that compile, but {unusable}").into();
-                vec![Fault { key: RULES.name.into(), expected }]
-            })?;
-        self.rules.store(Arc::new(rules));
-        Ok(())
+    fn reload(&self) -> Result<Reloaded, Vec<Fault>> {
+        let compiled = self.watch.again(|files| {
+            Compiled::of(&files, self.severity, self.size_max).map_err(|unusable| vec![fault(&unusable)])
+        })?;
+        Ok(compiled.map_or(Reloaded::Unchanged, |compiled| {
+            self.compiled.store(Arc::new(compiled));
+            Reloaded::Changed
+        }))
     }
 
-    fn in_worker(&self) -> Option<Vec<u8>> {
-        self.rules.load().to_octets().ok()
+    fn in_worker(&self) -> Option<Share> {
+        Some(Share { kind: &KIND, octets: self.compiled.load().octets.clone() })
+    }
+}
+
+/// In a worker process.
+struct Resident {
+    name: Box<str>,
+    rules: RuleSet,
+}
+
+pub(super) fn resident(name: &str, compiled: &[u8]) -> Result<Box<dyn Inspector>, String> {
+    let rules = RuleSet::from_octets(compiled).map_err(|unusable| unusable.to_string())?;
+    Ok(Box::new(Resident { name: name.into(), rules }))
+}
+
+impl Inspector for Resident {
+    fn name(&self) -> &str {
+        &self.name
+    }
+
+    fn ruleset(&self) -> Option<Box<str>> {
+        Some(self.rules.version().into())
+    }
+
+    fn inspect(&self, parts: &[(Part, Bytes)], budget: &Budget, report: &mut Report) {
+        self.rules.look(parts.iter().map(|(part, octets)| (part, &octets[..])), budget, report);
     }
 }
