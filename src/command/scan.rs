@@ -56,15 +56,15 @@ fn status(gravest: Verdict) -> ExitCode {
 }
 
 fn pool() -> anyhow::Result<Pool> {
-    let options = PoolOptions { program: Program::itself(["worker"]), workers: 1, messages_max: MESSAGES_MAX };
+    let options =
+        PoolOptions { program: Program::itself(["worker"]), workers: 1, messages_max: MESSAGES_MAX };
     Ok(Pool::new(options, look::setup(&Limits::default(), Vec::new()))?)
 }
 
 fn look_at(source: &PathBuf, runtime: &tokio::runtime::Runtime, pool: &Pool) -> anyhow::Result<Seen> {
     let Subject { record, octets } = Subject::read(source)?;
     let record = Arc::new(record);
-    let task =
-        Task { record: Arc::clone(&record), octets, patience: PATIENCE, inspectors: Vec::new() };
+    let task = Task { record: Arc::clone(&record), octets, patience: PATIENCE, inspectors: Vec::new() };
     let Taken { pieces, recipients, reports: _, death } = runtime.block_on(pool.take(task))?;
     let parts: Vec<_> = pieces.into_iter().map(|piece| piece.part).collect();
     let evidence = Evidence {

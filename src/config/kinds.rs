@@ -69,7 +69,8 @@ impl Declared {
             Shape::Size { min, max } => self.text(table, size_between(*min, *max)).map(Given::Number),
             Shape::Milliseconds { min, max } => {
                 let form = Form::duration(Duration::from_millis(*min)..=Duration::from_millis(*max));
-                self.text(table, form).map(|time| Given::Number(u64::try_from(time.as_millis()).unwrap_or(*max)))
+                self.text(table, form)
+                    .map(|time| Given::Number(u64::try_from(time.as_millis()).unwrap_or(*max)))
             }
         }
     }

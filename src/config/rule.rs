@@ -117,12 +117,8 @@ const PATTERNS: &str = "a list of patterns with * and ?";
 const TYPES: &str = "a list of media types such as application/*";
 const DOMAINS: &str = "a list of domains such as example.com and !lists.example.com";
 const ADDRESSES: &str = "a list of addresses such as bob@example.com";
-const VERDICTS: &[(&str, &str)] = &[
-    ("clean", "clean"),
-    ("undetermined", "undetermined"),
-    ("suspect", "suspect"),
-    ("hostile", "hostile"),
-];
+const VERDICTS: &[(&str, &str)] =
+    &[("clean", "clean"), ("undetermined", "undetermined"), ("suspect", "suspect"), ("hostile", "hostile")];
 const SEVERITIES: &[(&str, &str)] =
     &[("info", "info"), ("low", "low"), ("medium", "medium"), ("high", "high"), ("critical", "critical")];
 const DISPOSITIONS: &[(&str, &str)] =
@@ -144,7 +140,8 @@ const CLIENT: Key =
     Key::new("client", "Whom it has to come from; `!` excepts. As in smtp.clients.", Reload::Live);
 const WHEN: Key = Key::new("when", "An expression in CEL that has to be true.", Reload::Live)
     .example("\"size(recipients) > 100\"");
-const VERDICT: Key = Key::new("verdict", "What the message is held to be.", Reload::Live).example("\"hostile\"");
+const VERDICT: Key =
+    Key::new("verdict", "What the message is held to be.", Reload::Live).example("\"hostile\"");
 const SEVERITY: Key = Key::new(
     "severity",
     "How grave that is. Not set, with suspect or hostile: as grave as the gravest finding that the rule\n\
@@ -156,8 +153,11 @@ const TAGS: Key = Key::new("tags", "Words that the message gets.", Reload::Live)
 const DISPOSITION: Key =
     Key::new("disposition", "What becomes of the message.", Reload::Live).example("\"quarantine\"");
 const NOTICES: Key = Key::new("notices", "Names of those who are to be told.", Reload::Live);
-const STOP: Key =
-    Key::new("stop", "Whether no later rule is asked when this one holds, built-in ones included.", Reload::Live);
+const STOP: Key = Key::new(
+    "stop",
+    "Whether no later rule is asked when this one holds, built-in ones included.",
+    Reload::Live,
+);
 
 const FINDING_SCANNER: Key = Key::new("scanner", "Who found it: names of scanners.", Reload::Live);
 const FINDING_RULE: Key = Key::new("rule", "What the scanner calls it.", Reload::Live);
@@ -173,13 +173,15 @@ const FLAG: Key = Key::new("flag", "What is remarkable: encrypted, macros, type_
 const ROLE: Key = Key::new("role", "What it is: body, attachment, enclosed, member ...", Reload::Live);
 const UNOPENED: Key =
     Key::new("unopened", "Why something in it was not opened: encrypted, unsupported ...", Reload::Live);
-const SIZE_MIN: Key = Key::new("size_min", "How large it is at the least, decoded.", Reload::Live).example("\"10 MiB\"");
+const SIZE_MIN: Key =
+    Key::new("size_min", "How large it is at the least, decoded.", Reload::Live).example("\"10 MiB\"");
 
 const COVERAGE_SCANNER: Key = Key::new("scanner", "Whose coverage: names of scanners.", Reload::Live);
 const OUTCOME: Key = Key::new("outcome", "clean, hit, skipped, timed_out or failed.", Reload::Live);
 const REQUIRED: Key = Key::new("required", "Whether it is a required scanner.", Reload::Live).example("true");
 const MISSED: Key =
-    Key::new("missed", "Whether it left something out, whatever it found elsewhere.", Reload::Live).example("true");
+    Key::new("missed", "Whether it left something out, whatever it found elsewhere.", Reload::Live)
+        .example("true");
 
 const DOMAIN: Key = Key::new("domain", "The domain, with its subdomains; `!` excepts.", Reload::Live);
 const ADDRESS: Key = Key::new("address", "The whole address; <> is the empty one.", Reload::Live);

@@ -72,17 +72,14 @@ const SIZE_MAX: Key = Key::new(
     "Messages that are larger are not taken apart; scanners that take whole messages get them all the same.",
     Reload::Restart,
 );
-const DEADLINE: Key =
-    Key::new("deadline", "How long taking one message apart may take.", Reload::Restart);
+const DEADLINE: Key = Key::new("deadline", "How long taking one message apart may take.", Reload::Restart);
 const UNFOLDED_MAX: Key = Key::new(
     "unfolded_max",
     "How much all parts of a message may hold together. What is beyond is not looked into, and recorded so.",
     Reload::Restart,
 );
-const PARTS_MAX: Key =
-    Key::new("parts_max", "How many parts of a message are looked into.", Reload::Restart);
-const DEPTH_MAX: Key =
-    Key::new("depth_max", "How deep parts are looked for within parts.", Reload::Restart);
+const PARTS_MAX: Key = Key::new("parts_max", "How many parts of a message are looked into.", Reload::Restart);
+const DEPTH_MAX: Key = Key::new("depth_max", "How deep parts are looked for within parts.", Reload::Restart);
 const RATIO_MAX: Key = Key::new(
     "ratio_max",
     "How many times its own size an archive may unfold to before it counts as a bomb.",

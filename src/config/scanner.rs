@@ -4,10 +4,10 @@ use std::collections::HashSet;
 use std::time::Duration;
 
 use sensor_scan as scan;
-use sensor_settings::{Form, Key, Reload, Table, TableKind};
+use sensor_settings::{Key, Reload, Table, TableKind};
 
-use super::kinds::{Declared, Given, Shape, Unset, name};
 use super::duration;
+use super::kinds::{Declared, Given, Shape, Unset, name};
 
 /// A scanner as it is configured.
 #[derive(Clone, Debug)]
@@ -22,8 +22,7 @@ pub(crate) struct ScannerConfig {
 }
 
 pub(super) fn scanners(root: &Table<'_>) -> Vec<ScannerConfig> {
-    let kinds: Vec<_> =
-        scan::KINDS.iter().map(|kind| TableKind { word: kind.word, doc: kind.doc }).collect();
+    let kinds: Vec<_> = scan::KINDS.iter().map(|kind| TableKind { word: kind.word, doc: kind.doc }).collect();
     let mut names = HashSet::new();
     root.tables_by_kind("scanner", KIND, &kinds, |word, table| {
         let kind = scan::Kind::named(word).expect("the word is that of a kind");
@@ -48,24 +47,24 @@ fn scanner(table: &Table<'_>, kind: &'static scan::Kind) -> ScannerConfig {
     ScannerConfig { path: table.path().to_owned(), name: name.into(), kind, required, deadline, given }
 }
 
-fn declared(key: &scan::Key) -> Declared {
-    let scan::Key { name, doc, shape, default, example, required, secret } = *key;
+fn declared(key: &scan::keys::Key) -> Declared {
+    let scan::keys::Key { name, doc, shape, default, example, required, secret } = *key;
     Declared {
         name,
         doc,
         shape: match shape {
-            scan::Shape::Text(expected) => Shape::Text(expected),
-            scan::Shape::Path => Shape::Path,
-            scan::Shape::Words(words) => Shape::Words(words),
-            scan::Shape::List(expected) => Shape::List(expected),
-            scan::Shape::Number { min, max } => Shape::Number { min, max },
-            scan::Shape::Size { min, max } => Shape::Size { min, max },
-            scan::Shape::Duration { min, max } => Shape::Milliseconds { min, max },
+            scan::keys::Shape::Text(expected) => Shape::Text(expected),
+            scan::keys::Shape::Path => Shape::Path,
+            scan::keys::Shape::Words(words) => Shape::Words(words),
+            scan::keys::Shape::List(expected) => Shape::List(expected),
+            scan::keys::Shape::Number { min, max } => Shape::Number { min, max },
+            scan::keys::Shape::Size { min, max } => Shape::Size { min, max },
+            scan::keys::Shape::Duration { min, max } => Shape::Milliseconds { min, max },
         },
         default: default.map(|default| match default {
-            scan::Unset::Text(text) => Unset::Text(text),
-            scan::Unset::List(list) => Unset::List(list),
-            scan::Unset::Number(number) => Unset::Number(number),
+            scan::keys::Unset::Text(text) => Unset::Text(text),
+            scan::keys::Unset::List(list) => Unset::List(list),
+            scan::keys::Unset::Number(number) => Unset::Number(number),
         }),
         example,
         required,
@@ -83,12 +82,9 @@ fn handed_over(value: Given) -> scan::Value {
 }
 
 const KIND: Key = Key::new("kind", "Who looks: one of the kinds of scanners.", Reload::Live);
-const NAME: Key = Key::new(
-    "name",
-    "What it is called in records, rules and metrics. Not set: as its kind.",
-    Reload::Live,
-)
-.example("\"av\"");
+const NAME: Key =
+    Key::new("name", "What it is called in records, rules and metrics. Not set: as its kind.", Reload::Live)
+        .example("\"av\"");
 const REQUIRED: Key = Key::new(
     "required",
     "Whether a message counts as unscanned until it has looked: then it is asked again until it has,\n\

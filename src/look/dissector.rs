@@ -42,6 +42,9 @@ impl Aids for Lent<'_> {
     }
 
     fn to_tar(&self, _: Foreign, archive: &Bytes, octets_max: u64) -> Result<Tarred, AidError> {
-        self.contents.unpacker.as_ref().map_or(Err(AidError::Unsupported), |it| it.to_tar(archive, octets_max))
+        self.contents
+            .unpacker
+            .as_ref()
+            .map_or(Err(AidError::Unsupported), |it| it.to_tar(archive, octets_max))
     }
 }

@@ -7,7 +7,7 @@ use sensor_notify::{Courier, Reporter, Sink, Storage};
 use sensor_pipeline::worker::{Pool, PoolOptions, Program};
 use sensor_pipeline::{Crew, EventSink, Executor, Job, Keeper, LookOptions, Looker};
 use sensor_spool::{Clock, ReadOnly, RealDisk, Runner, Spool};
-use tokio::runtime::{Builder, Runtime};
+use tokio::runtime::{Builder, Handle, Runtime};
 use tokio::task::JoinHandle;
 use tokio_util::sync::CancellationToken;
 
@@ -57,7 +57,7 @@ impl Looking {
         clock: &Clock,
     ) -> anyhow::Result<Self> {
         let runtime = Apart::new().context("no thread to look in")?;
-        let within = runtime.0.enter();
+        let _within = runtime.handle().enter();
         let jobs = open_jobs(config, clock)?;
         let options = PoolOptions {
             program: Program::itself(["worker"]),
@@ -98,9 +98,12 @@ impl Looking {
         let delivering = CancellationToken::new();
         let stop = stop.clone();
         Going {
-            looker: runtime.0.spawn(async move { looker.run(stop).await }),
+            looker: runtime.handle().spawn(async move { looker.run(stop).await }),
             jobs,
-            couriers: couriers.into_iter().map(|courier| runtime.0.spawn(courier.run(delivering.clone()))).collect(),
+            couriers: couriers
+                .into_iter()
+                .map(|courier| runtime.handle().spawn(courier.run(delivering.clone())))
+                .collect(),
             sinks,
             delivering,
             runtime,
@@ -141,17 +144,32 @@ impl Going {
 }
 
 /// A runtime that may be dropped anywhere. What holds one of its threads is left behind then.
-struct Apart(ManuallyDrop<Runtime>);
+struct Apart(Option<Runtime>);
 
 impl Apart {
     fn new() -> std::io::Result<Self> {
-        let runtime = Builder::new_multi_thread().worker_threads(1).thread_name("look").enable_all().build()?;
-        Ok(Self(ManuallyDrop::new(runtime)))
+        let runtime =
+            Builder::new_multi_thread().worker_threads(1).thread_name("look").enable_all().build()?;
+        Ok(Self(Some(runtime)))
+    }
+
+    fn handle(&self) -> &Handle {
+        self.0.as_ref().expect("it is there until it is dropped").handle()
     }
 }
+
+impl Drop for Apart {
+    fn drop(&mut self) {
+        if let Some(runtime) = self.0.take() {
+            runtime.shutdown_background();
+        }
+    }
+}
+
 fn open_jobs(config: &Config, clock: &Clock) -> anyhow::Result<Spool<Job>> {
     let directory = config.jobs_dir();
-    let disk = RealDisk::new(&directory).map_err(|error| not_usable("the spool of jobs in", &directory, &error))?;
+    let disk =
+        RealDisk::new(&directory).map_err(|error| not_usable("the spool of jobs in", &directory, &error))?;
     let options = sensor_spool::Options {
         segment_octets: SEGMENT_OCTETS,
         memory_octets: JOBS_MEMORY_OCTETS,
@@ -161,7 +179,8 @@ fn open_jobs(config: &Config, clock: &Clock) -> anyhow::Result<Spool<Job>> {
         ..sensor_spool::Options::default()
     };
     let opened = Spool::open(Arc::new(disk), options, Runner::Thread);
-    let (jobs, _) = opened.with_context(|| format!("cannot use the spool of jobs in {}", directory.display()))?;
+    let (jobs, _) =
+        opened.with_context(|| format!("cannot use the spool of jobs in {}", directory.display()))?;
     Ok(jobs)
 }
 

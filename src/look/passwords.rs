@@ -24,8 +24,12 @@ fn read(path: &Path) -> anyhow::Result<Vec<Box<str>>> {
     let mut text = String::new();
     std::fs::File::open(path)?.take(FILE_OCTETS_MAX + 1).read_to_string(&mut text)?;
     ensure!(text.len() as u64 <= FILE_OCTETS_MAX, "it has more than {FILE_OCTETS_MAX} octets");
-    let passwords: Vec<Box<str>> =
-        text.lines().map(|line| line.trim_end_matches('\r')).filter(|line| !line.is_empty()).map(Box::from).collect();
+    let passwords: Vec<Box<str>> = text
+        .lines()
+        .map(|line| line.trim_end_matches('\r'))
+        .filter(|line| !line.is_empty())
+        .map(Box::from)
+        .collect();
     ensure!(passwords.len() <= PASSWORDS_MAX, "it has more than {PASSWORDS_MAX} passwords");
     Ok(passwords)
 }

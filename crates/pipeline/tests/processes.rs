@@ -211,6 +211,17 @@ async fn a_setup_that_is_bad_leaves_the_old_one_at_work() {
     assert_eq!(pool.status().started, 2);
 }
 
+/// More than any letter holds.
+#[tokio::test]
+async fn supplies_reach_the_worker_whole() {
+    for octets in [0, 1, 3 << 20] {
+        let supplies: Vec<u8> = (0..octets).map(|at| u8::try_from(at % 251).unwrap()).collect();
+        let setup = Setup { supplies: supplies.into(), ..setup("supplied") };
+        let NoWorker(told) = pool().renew(setup).unwrap_err();
+        assert_eq!(told, format!("supplied with {octets} octets"));
+    }
+}
+
 /// The program that runs, by the way that survives the replacement of its file.
 #[test]
 fn a_program_can_start_itself() {

@@ -18,12 +18,12 @@ use crate::severity::{SEVERITY, severities};
 use crate::trial::Sample;
 
 /// `kind = "attachment"`
-pub(crate) const KIND: Kind = Kind {
-    word: "attachment",
-    doc: "Rules on names, types, sizes and properties of attachments.",
-    keys: &[&EXTENSIONS, &TYPES, &FLAGS, &SIZE_MAX, &SEVERITY],
+pub(crate) const KIND: Kind = Kind::new(
+    "attachment",
+    "Rules on names, types, sizes and properties of attachments.",
+    &[&EXTENSIONS, &TYPES, &FLAGS, &SIZE_MAX, &SEVERITY],
     build,
-};
+);
 
 const EXTENSIONS: Key = Key::new(
     "extensions",

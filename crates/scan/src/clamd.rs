@@ -32,12 +32,8 @@ use crate::trouble::{Sweep, Trouble};
 use crate::words::told;
 
 /// `kind = "clamd"`
-pub(crate) const KIND: Kind = Kind {
-    word: "clamd",
-    doc: "ClamAV's daemon, over a socket.",
-    keys: &[&ADDRESS, &SIZE_MAX, &LOOK_AT],
-    build,
-};
+pub(crate) const KIND: Kind =
+    Kind::new("clamd", "ClamAV's daemon, over a socket.", &[&ADDRESS, &SIZE_MAX, &LOOK_AT], build);
 
 const ADDRESS: Key = Key::new("address", Shape::Text(ADDRESS_EXPECTED), "Where clamd listens.")
     .or(Unset::Text("/run/clamav/clamd.ctl"));

@@ -35,12 +35,12 @@ use child::{Ended, Limits};
 use folder::Folder;
 
 /// `kind = "exec"`
-pub(crate) const KIND: Kind = Kind {
-    word: "exec",
-    doc: "A program that is given each message in a directory, and prints findings as JSON.",
-    keys: &[&COMMAND, &DIRECTORY, &SIZE_MAX, &MEMORY_MAX, &CPU_MAX, &FILE_MAX, &FILES_MAX],
+pub(crate) const KIND: Kind = Kind::new(
+    "exec",
+    "A program that is given each message in a directory, and prints findings as JSON.",
+    &[&COMMAND, &DIRECTORY, &SIZE_MAX, &MEMORY_MAX, &CPU_MAX, &FILE_MAX, &FILES_MAX],
     build,
-};
+);
 
 const COMMAND: Key = Key::new(
     "command",

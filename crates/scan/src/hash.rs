@@ -18,8 +18,9 @@ use md5::{Digest, Md5};
 use sensor_mail::{PartId, Severity};
 use sensor_pipeline::{Budget, Dissected, Looking, Octets, Report, Scanner};
 
+use crate::files::Watch;
 use crate::keys::{Key, Shape};
-use crate::kind::{Built, Installed, Kind, Surroundings};
+use crate::kind::{Built, Installed, Kind, Reloaded, Surroundings};
 use crate::octets::CHUNK_OCTETS_MAX;
 use crate::options::{Fault, Given, Options};
 use crate::severity::{SEVERITY, severities};
@@ -28,12 +29,8 @@ use crate::trouble::Trouble;
 use list::Lists;
 
 /// `kind = "hash"`
-pub(crate) const KIND: Kind = Kind {
-    word: "hash",
-    doc: "Lists of SHA-256 and MD5 digests of files.",
-    keys: &[&LISTS, &SEVERITY],
-    build,
-};
+pub(crate) const KIND: Kind =
+    Kind::new("hash", "Lists of SHA-256 and MD5 digests of files.", &[&LISTS, &SEVERITY], build);
 
 const LISTS: Key = Key::new(
     "lists",
@@ -46,25 +43,22 @@ const LISTS: Key = Key::new(
 fn build(name: &str, given: &Given, _: &Surroundings) -> Built {
     let mut options = Options::new(KIND.keys, given);
     let paths: Vec<PathBuf> = options.list(&LISTS).into_iter().map(PathBuf::from).collect();
-    let lists = match Lists::read(&paths) {
-        Ok(lists) => Some(lists),
+    let severity = options.word(&SEVERITY, severities());
+    let hash = match Watch::begin(paths, |_| true, |files| Lists::read(&files)) {
+        Ok((watch, lists)) => {
+            Some(Hash { name: name.into(), watch, severity, lists: ArcSwap::from_pointee(lists) })
+        }
         Err(problems) => {
             options.fault(LISTS.name, problems);
             None
         }
     };
-    let hash = lists.map(|lists| Hash {
-        name: name.into(),
-        paths,
-        severity: options.word(&SEVERITY, severities()),
-        lists: ArcSwap::from_pointee(lists),
-    });
     options.finish(hash).map(|hash| Arc::new(hash) as _)
 }
 
 struct Hash {
     name: Box<str>,
-    paths: Vec<PathBuf>,
+    watch: Watch,
     severity: Severity,
     lists: ArcSwap<Lists>,
 }
@@ -147,10 +141,12 @@ impl Installed for Hash {
         "It knows the EICAR file without a list: report this as a fault of mailsensor.".into()
     }
 
-    fn reload(&self) -> Result<(), Vec<Fault>> {
+    fn reload(&self) -> Result<Reloaded, Vec<Fault>> {
         let fault = |problems: String| vec![Fault { key: LISTS.name.into(), expected: problems.into() }];
-        let lists = Lists::read(&self.paths).map_err(fault)?;
-        self.lists.store(Arc::new(lists));
-        Ok(())
+        let lists = self.watch.again(|files| Lists::read(&files).map_err(fault))?;
+        Ok(lists.map_or(Reloaded::Unchanged, |lists| {
+            self.lists.store(Arc::new(lists));
+            Reloaded::Changed
+        }))
     }
 }

@@ -38,12 +38,8 @@ use exchange::{Exchange, Verdict};
 use wire::{Head, Line};
 
 /// `kind = "icap"`
-pub(crate) const KIND: Kind = Kind {
-    word: "icap",
-    doc: "A filter that speaks ICAP.",
-    keys: &[&URL, &METHOD, &SIZE_MAX, &LOOK_AT],
-    build,
-};
+pub(crate) const KIND: Kind =
+    Kind::new("icap", "A filter that speaks ICAP.", &[&URL, &METHOD, &SIZE_MAX, &LOOK_AT], build);
 
 const URL: Key =
     Key::new("url", Shape::Text("a URL such as icap://127.0.0.1:1344/avscan"), "The service of the filter.")

@@ -2,24 +2,25 @@
 
 use std::sync::Arc;
 
+use bytes::Bytes;
 use jiff::Timestamp;
-use sensor_pipeline::Scanner;
+use sensor_pipeline::{Inspector, Scanner};
 
 use crate::keys::Key;
 use crate::options::{Fault, Given};
 use crate::trial::Sample;
-#[cfg(feature = "yara")]
-use crate::yara;
-use crate::{attachment, clamd, exec, hash, icap, rspamd, webhook};
+use crate::{attachment, clamd, exec, hash, icap, rspamd, webhook, yara};
 
-/// Every kind.
-pub const KINDS: &[&Kind] =
-    &[&clamd::KIND, &rspamd::KIND, &icap::KIND, &exec::KIND, &webhook::KIND, &hash::KIND, &attachment::KIND];
-
-/// Kinds that this program was built without.
-pub const COMPILED_OUT: &[&str] = &[
-    #[cfg(not(feature = "yara"))]
-    "yara",
+/// Every kind, those too that this program was built without.
+pub const KINDS: &[&Kind] = &[
+    &clamd::KIND,
+    &rspamd::KIND,
+    &icap::KIND,
+    &exec::KIND,
+    &webhook::KIND,
+    &hash::KIND,
+    &attachment::KIND,
+    &yara::KIND,
 ];
 
 /// A kind of scanner.
@@ -31,11 +32,18 @@ pub struct Kind {
     pub doc: &'static str,
     /// Its keys, beside those that every scanner has.
     pub keys: &'static [&'static Key],
+    /// Why there is none in this program, where it was built without: [`build`](Self::build) has this as its
+    /// fault then, and `check` names it.
+    pub absent: Option<&'static str>,
     pub(crate) build: fn(&str, &Given, &Surroundings) -> Built,
+    /// Makes what works in a worker process, of a name and [`Installed::in_worker`].
+    pub(crate) inspector: Option<MakeInspector>,
 }
 
 /// A scanner, or every fault of what it was to be made from.
 pub type Built = Result<Arc<dyn Installed>, Vec<Fault>>;
+
+pub(crate) type MakeInspector = fn(&str, &[u8]) -> Result<Box<dyn Inspector>, String>;
 
 /// What scanners are given of the world.
 #[derive(Clone)]
@@ -55,23 +63,50 @@ pub trait Installed: Scanner {
     /// What to look at where it does not work.
     fn advice(&self) -> Box<str>;
 
-    /// Reads its files of rules anew. Where they cannot be used, the rules that it has stay, and the faults
-    /// say why. It may take seconds, and belongs on a thread of its own.
+    /// Reads its files of rules anew, where they are others than those that it read last. Where they cannot be
+    /// used, the rules that it has stay, and the faults say why: the same ones, at no cost, until the files
+    /// change again. It may take seconds, and belongs on a thread of its own.
     ///
     /// # Errors
     /// Each fault, by its key.
-    fn reload(&self) -> Result<(), Vec<Fault>> {
-        Ok(())
+    fn reload(&self) -> Result<Reloaded, Vec<Fault>> {
+        Ok(Reloaded::Unchanged)
     }
 
-    /// What a worker process needs to do its work there, for a kind that looks into octets itself: for `yara`
-    /// the octets of a `RuleSet`. None for a kind that runs in the sensor.
-    fn in_worker(&self) -> Option<Vec<u8>> {
+    /// What its inspector in a worker process is made from; see [`supplies`](crate::supplies). None for a kind
+    /// that works in the sensor.
+    fn in_worker(&self) -> Option<Share> {
         None
     }
 }
 
+/// What came of a reload.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Reloaded {
+    /// The files are those that were read last, or there are none.
+    Unchanged,
+    /// It works by other rules from now on. Those that work in worker processes do so once these are renewed.
+    Changed,
+}
+
+/// What an inspector is made from.
+#[derive(Clone, Debug)]
+pub struct Share {
+    pub(crate) kind: &'static Kind,
+    pub(crate) octets: Bytes,
+}
+
 impl Kind {
+    /// A kind that works in the sensor.
+    pub(crate) const fn new(
+        word: &'static str,
+        doc: &'static str,
+        keys: &'static [&'static Key],
+        build: fn(&str, &Given, &Surroundings) -> Built,
+    ) -> Self {
+        Self { word, doc, keys, absent: None, build, inspector: None }
+    }
+
     /// The kind of that name.
     #[must_use]
     pub fn named(word: &str) -> Option<&'static Self> {
@@ -79,7 +114,7 @@ impl Kind {
     }
 
     /// Makes a scanner of what its keys were set to. It reads files of rules, if it has any, and connects to
-    /// nobody.
+    /// nobody. Rules may take seconds to compile.
     ///
     /// # Errors
     /// Every fault of every key.

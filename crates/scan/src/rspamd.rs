@@ -26,12 +26,8 @@ use crate::url::Url;
 use crate::words::told;
 
 /// `kind = "rspamd"`
-pub(crate) const KIND: Kind = Kind {
-    word: "rspamd",
-    doc: "The spam filter rspamd, over HTTP.",
-    keys: &[&URL, &SIZE_MAX, &SYMBOLS, &CA],
-    build,
-};
+pub(crate) const KIND: Kind =
+    Kind::new("rspamd", "The spam filter rspamd, over HTTP.", &[&URL, &SIZE_MAX, &SYMBOLS, &CA], build);
 
 const URL: Key = Key::new(
     "url",

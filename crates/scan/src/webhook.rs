@@ -40,12 +40,12 @@ use crate::url::Url;
 use crate::words::told;
 
 /// `kind = "webhook"`
-pub(crate) const KIND: Kind = Kind {
-    word: "webhook",
-    doc: "A service that is posted each message, and answers with findings as JSON.",
-    keys: &[&URL, &SEND, &SECRET, &AUTH, &TRIES, &SIZE_MAX, &CA],
+pub(crate) const KIND: Kind = Kind::new(
+    "webhook",
+    "A service that is posted each message, and answers with findings as JSON.",
+    &[&URL, &SEND, &SECRET, &AUTH, &TRIES, &SIZE_MAX, &CA],
     build,
-};
+);
 
 const URL: Key = Key::new(
     "url",

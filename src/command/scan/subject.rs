@@ -61,7 +61,10 @@ fn digest_of(mut file: &File) -> io::Result<Sha256> {
 
 /// Rules about clients see this host, those about senders the null reverse path.
 fn envelope(octets: u64, sha256: Sha256) -> Envelope {
-    #[expect(clippy::disallowed_methods, reason = "a scan by hand has no other time than that of its being asked")]
+    #[expect(
+        clippy::disallowed_methods,
+        reason = "a scan by hand has no other time than that of its being asked"
+    )]
     let arrival = Timestamp::now();
     let millis = u64::try_from(arrival.as_millisecond()).unwrap_or(0);
     Envelope {

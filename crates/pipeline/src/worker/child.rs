@@ -89,7 +89,7 @@ impl Worker {
             .map_err(|error| NoWorker(format!("{} cannot be started: {error}", program.path.display())))?;
         let hello = Hello::default();
         let mut worker = Self { process, has_ended: false, channel, hello, messages: 0, generation };
-        let greeted = worker.channel.send(&Order::Setup(setup.clone()), None).map_err(NoLetter::Io);
+        let greeted = worker.equip(setup).map_err(NoLetter::Io);
         match greeted.and_then(|()| worker.channel.receive(Some(START_PATIENCE))) {
             Ok((Answer::Hello(hello), _)) => {
                 worker.hello = hello;
@@ -101,6 +101,14 @@ impl Worker {
             }
             Err(error) => Err(NoWorker(format!("it did not come to work: {}", worker.bury(error.into())))),
         }
+    }
+
+    fn equip(&self, setup: &Setup) -> io::Result<()> {
+        let supplies = match setup.supplies.is_empty() {
+            true => None,
+            false => Some(file_of(&Octets::Held(setup.supplies.clone()))?.0),
+        };
+        self.channel.send(&Order::Setup(setup.clone()), supplies.as_ref().map(AsFd::as_fd))
     }
 
     /// Whether it lives.
@@ -219,7 +227,7 @@ fn file_of(octets: &Octets) -> io::Result<(OwnedFd, u64)> {
     match octets {
         Octets::Filed(file, range) => Ok((file.as_fd().try_clone_to_owned()?, range.start)),
         Octets::Held(held) => {
-            let descriptor = rustix::fs::memfd_create("message", MemfdFlags::CLOEXEC)?;
+            let descriptor = rustix::fs::memfd_create("octets", MemfdFlags::CLOEXEC)?;
             let mut file = std::fs::File::from(descriptor);
             file.write_all(held)?;
             Ok((file.into(), 0))

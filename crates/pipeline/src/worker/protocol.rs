@@ -2,7 +2,7 @@
 //!
 //! ```text
 //!  sensor                                          worker
-//!    | --- Setup: limits, what it may read ---------> |   builds its scanners, confines itself
+//!    | --- Setup: limits, what it may read + memfd -> |   builds its scanners, confines itself
 //!    | <-- Hello: how it is confined, its scanners -- |   (or Unable: why there is nothing to work with)
 //!    | --- Take: which octets, until when + file ---> |
 //!    | <-- Parts: where the manifest is + memfd ----- |   sealed: | octets of part 1 | 2 | ... | manifest |
@@ -14,6 +14,7 @@
 
 use std::path::PathBuf;
 
+use bytes::Bytes;
 use sensor_mail::Recipient;
 use sensor_mail::part::Part;
 use serde::{Deserialize, Serialize};
@@ -41,6 +42,9 @@ pub struct Setup {
     pub runs: Vec<PathBuf>,
     /// What the binary needs to make dissector and scanners; this crate does not look at it.
     pub settings: Box<str>,
+    /// What the binary needs for that and no letter holds, such as compiled rules; goes in a file of its own.
+    #[serde(skip)]
+    pub supplies: Bytes,
 }
 
 /// What a worker may use. What exceeds them ends it, and costs the message it had in hand.

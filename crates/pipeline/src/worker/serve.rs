@@ -32,9 +32,9 @@ pub struct Tools {
 
 /// Takes apart what the sensor at the other end of standard input sends, until that is closed.
 ///
-/// `make` makes the tools of [`Setup::settings`], while the process may still read files. After that it is
-/// confined, before it has any mail.
-pub fn serve(make: impl FnOnce(&str) -> Result<Tools, String>) -> ExitCode {
+/// `make` makes the tools of [`Setup::settings`] and [`Setup::supplies`], while the process may still read files.
+/// After that it is confined, before it has any mail.
+pub fn serve(make: impl FnOnce(&Setup) -> Result<Tools, String>) -> ExitCode {
     std::panic::set_hook(Box::new(note_panic));
     match Channel::of_standard_input().map_err(NoLetter::Io).and_then(|channel| work(&channel, make)) {
         Ok(()) | Err(NoLetter::Gone) => ExitCode::SUCCESS,
@@ -45,14 +45,19 @@ pub fn serve(make: impl FnOnce(&str) -> Result<Tools, String>) -> ExitCode {
     }
 }
 
-fn work(channel: &Channel, make: impl FnOnce(&str) -> Result<Tools, String>) -> Result<(), NoLetter> {
+fn work(channel: &Channel, make: impl FnOnce(&Setup) -> Result<Tools, String>) -> Result<(), NoLetter> {
     sandbox::end_with_parent().map_err(io::Error::from)?;
-    let (Order::Setup(setup), _) = channel.receive(None)? else { return Err(out_of_turn()) };
-    let tools = match make(&setup.settings) {
+    let (Order::Setup(mut setup), supplies) = channel.receive(None)? else { return Err(out_of_turn()) };
+    if let Some(file) = supplies {
+        setup.supplies = read_all(file)?;
+    }
+    let tools = match make(&setup) {
         Ok(tools) => tools,
         Err(why) => return Ok(channel.send(&Answer::Unable(why), None)?),
     };
     greet(channel, &setup, &tools)?;
+    // Supplies may be large, and the tools have what they need of them.
+    drop(setup);
     loop {
         let (Order::Take(take), Some(message)) = channel.receive(None)? else { return Err(out_of_turn()) };
         take_apart(channel, &tools, &take, message)?;
@@ -74,7 +79,7 @@ fn greet(channel: &Channel, setup: &Setup, tools: &Tools) -> io::Result<()> {
 fn take_apart(channel: &Channel, tools: &Tools, take: &Take, message: OwnedFd) -> io::Result<()> {
     let patience = take.inspectors.iter().fold(take.millis, |sum, (_, millis)| sum.saturating_add(*millis));
     sandbox::limit_processor_time(patience / 1_000);
-    let message = read(take, message)?;
+    let message = read(&message.into(), take.start, take.octets)?;
     let dissection = tools.dissector.dissect(message, &budget(Duration::from_millis(take.millis)));
     let (file, start, octets) = hand_over(&dissection)?;
     channel.send(&Answer::Parts { start, octets }, Some(file.as_fd()))?;
@@ -106,11 +111,16 @@ pub(crate) fn inspect(tools: &Tools, name: &str, parts: &[(Part, Bytes)], budget
     report
 }
 
-fn read(take: &Take, message: OwnedFd) -> io::Result<Bytes> {
-    let octets = usize::try_from(take.octets).map_err(io::Error::other)?;
-    let mut message_octets = vec![0; octets];
-    std::fs::File::from(message).read_exact_at(&mut message_octets, take.start)?;
-    Ok(message_octets.into())
+fn read_all(file: OwnedFd) -> io::Result<Bytes> {
+    let file = std::fs::File::from(file);
+    let octets = file.metadata()?.len();
+    read(&file, 0, octets)
+}
+
+fn read(file: &std::fs::File, start: u64, octets: u64) -> io::Result<Bytes> {
+    let mut all = vec![0; usize::try_from(octets).map_err(io::Error::other)?];
+    file.read_exact_at(&mut all, start)?;
+    Ok(all.into())
 }
 
 /// A sealed file of the parts' octets with the manifest behind them, and where that is.

@@ -12,7 +12,8 @@ use sensor_pipeline::worker::{Tools, serve};
 use sensor_pipeline::{Budget, Dissection, Dissector, Inspector, Report};
 
 fn main() -> ExitCode {
-    serve(|settings| match settings {
+    serve(|setup| match &*setup.settings {
+        "supplied" => Err(format!("supplied with {} octets", sound(&setup.supplies))),
         "unable" => Err("rule 7 does not compile".to_owned()),
         "exit" => std::process::exit(3),
         _ => Ok(Tools {
@@ -20,6 +21,11 @@ fn main() -> ExitCode {
             inspectors: vec![Box::new(Words("words")), Box::new(Words("more-words"))],
         }),
     })
+}
+
+/// How many octets there are, if each is what it should be.
+fn sound(supplies: &[u8]) -> usize {
+    supplies.iter().enumerate().take_while(|(at, octet)| at % 251 == usize::from(**octet)).count()
 }
 
 struct Splitter;

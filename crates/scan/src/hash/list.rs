@@ -2,10 +2,10 @@
 
 use std::fs::File;
 use std::io::{self, BufRead, BufReader};
-use std::path::PathBuf;
 
 use aws_lc_rs::digest;
 
+use crate::files::Files;
 use crate::trial::Sample;
 use crate::words::told;
 
@@ -38,10 +38,10 @@ enum Entry {
 
 impl Lists {
     /// Reads every list, or says what is wrong with each that cannot be taken.
-    pub(super) fn read(paths: &[PathBuf]) -> Result<Self, String> {
+    pub(super) fn read(files: &Files) -> Result<Self, String> {
         let mut seen = digest::Context::new(&digest::SHA256);
-        let (mut lists, mut faults) = (vec![List::eicar()], Vec::new());
-        for path in paths {
+        let (mut lists, mut faults) = (vec![List::eicar()], files.faults.clone());
+        for path in &files.found {
             let name = told(path.file_stem().unwrap_or(path.as_os_str()).as_encoded_bytes());
             let read = File::open(path)
                 .map_err(|error| error.to_string())

@@ -2,26 +2,31 @@
 
 use std::fs;
 use std::io;
-use std::path::{Path, PathBuf};
+use std::path::Path;
 
 use aws_lc_rs::digest;
+use bytes::Bytes;
 use sensor_mail::Severity;
 use serde::{Deserialize, Serialize};
+use yara_x::errors::CompileError;
 use yara_x::{Compiler, Rules, SourceCode};
 
+use crate::files::Files;
 use crate::trial::Sample;
 
-/// How deep directories of rules may be nested.
-const DEPTH_MAX: usize = 8;
-/// The most files of rules.
-const FILES_MAX: usize = 20_000;
 /// The largest file of rules.
 const FILE_OCTETS_MAX: u64 = 16 << 20;
-/// The most errors that are told.
-const ERRORS_MAX: usize = 20;
+/// The most faults that are told.
+const FAULTS_MAX: usize = 20;
 
-/// Rules that were compiled.
-pub struct RuleSet {
+/// Rules as octets, for this process and others of this program: a line of JSON, and what the engine writes.
+pub(super) struct Compiled {
+    pub(super) version: Box<str>,
+    pub(super) octets: Bytes,
+}
+
+/// Rules ready to look.
+pub(super) struct RuleSet {
     rules: Rules,
     head: Head,
 }
@@ -35,68 +40,43 @@ struct Head {
     size_max: u64,
 }
 
-/// Rules cannot be used; the administrator must act.
+/// Rules cannot be used.
 #[derive(Debug, thiserror::Error)]
-pub enum Unusable {
-    /// Every fault that was found, with its file and line.
-    #[error("{}", .0.join("\n"))]
+pub(super) enum Unusable {
+    /// The administrator must act: what was found, each with its file and line.
+    #[error("{}", .0.join("; "))]
     Faults(Vec<String>),
-    /// They are none of [`RuleSet::to_octets`], or of another version of this program.
-    #[error("the compiled rules are not of this program: {0}")]
+    /// The engine cannot write them, or they are not what it wrote: a mistake of this program.
+    #[error("compiled rules do not pass from one process to another: {0}")]
     Foreign(String),
 }
 
-impl RuleSet {
-    /// Compiles files, and what lies in directories.
+impl Compiled {
+    /// Compiles files.
     ///
     /// # Errors
     /// With every fault: none of the rules is used then.
-    pub fn compile(paths: &[PathBuf], severity: Severity, size_max: u64) -> Result<Self, Unusable> {
-        let (files, mut faults) = files(paths);
-        let mut compiler = Compiler::new();
-        compiler.colorize_errors(false);
-        compiler.new_namespace("mailsensor");
-        compiler.add_source(eicar().as_str()).expect("the rule of this program compiles");
-        let mut seen = digest::Context::new(&digest::SHA256);
-        for file in &files {
-            match read(file) {
-                Ok(text) => {
-                    seen.update(&text);
-                    add(&mut compiler, file, &text, &mut faults);
-                }
-                Err(error) => faults.push(format!("{}: {error}", file.display())),
-            }
-        }
-        if !faults.is_empty() {
-            let more = faults.len().saturating_sub(ERRORS_MAX);
-            faults.truncate(ERRORS_MAX);
+    pub(super) fn of(files: &Files, severity: Severity, size_max: u64) -> Result<Self, Unusable> {
+        let (rules, version) = compile(files).map_err(|mut faults| {
+            let more = faults.len().saturating_sub(FAULTS_MAX);
+            faults.truncate(FAULTS_MAX);
             faults.extend((more > 0).then(|| format!("and {more} more")));
-            return Err(Unusable::Faults(faults));
-        }
-        let rules = compiler.build();
-        let seen: String =
-            seen.finish().as_ref().iter().take(8).map(|octet| format!("{octet:02x}")).collect();
-        let version = format!("{} rules, {seen}", rules.iter().count()).into();
-        Ok(Self { rules, head: Head { version, severity, size_max } })
-    }
-
-    /// The rules for another process of this program.
-    ///
-    /// # Errors
-    /// When the engine cannot write them.
-    pub fn to_octets(&self) -> Result<Vec<u8>, Unusable> {
-        let mut octets = serde_json::to_vec(&self.head).expect("texts and numbers are JSON");
+            Unusable::Faults(faults)
+        })?;
+        let head = Head { version, severity, size_max };
+        let mut octets = serde_json::to_vec(&head).expect("texts and numbers are JSON");
         octets.push(b'\n');
-        self.rules.serialize_into(&mut octets).map_err(|error| Unusable::Foreign(error.to_string()))?;
-        Ok(octets)
+        rules.serialize_into(&mut octets).map_err(|error| Unusable::Foreign(error.to_string()))?;
+        Ok(Self { version: head.version, octets: octets.into() })
     }
+}
 
-    /// The rules of [`to_octets`](Self::to_octets). Never to be given what anybody else wrote: the engine
-    /// trusts it.
+impl RuleSet {
+    /// The rules of [`Compiled::octets`]. Never to be given what anybody else wrote: the engine trusts it.
     ///
     /// # Errors
     /// When they are something else.
-    pub fn from_octets(octets: &[u8]) -> Result<Self, Unusable> {
+    pub(super) fn from_octets(octets: &[u8]) -> Result<Self, Unusable> {
         let foreign = |error: &dyn std::fmt::Display| Unusable::Foreign(error.to_string());
         let end = memchr::memchr(b'\n', octets).ok_or_else(|| foreign(&"they have no head"))?;
         let (head, rules) = octets.split_at(end);
@@ -106,8 +86,7 @@ impl RuleSet {
     }
 
     /// How many rules there are, and a digest of their text.
-    #[must_use]
-    pub fn version(&self) -> &str {
+    pub(super) fn version(&self) -> &str {
         &self.head.version
     }
 
@@ -124,7 +103,40 @@ impl RuleSet {
     }
 }
 
-/// What every scanner of this kind knows, so that it can be tried. In hex: the program does not hold the text.
+/// The rules with their version, or every fault.
+fn compile(files: &Files) -> Result<(Rules, Box<str>), Vec<String>> {
+    let mut compiler = compiler();
+    let mut faults = files.faults.clone();
+    let mut seen = digest::Context::new(&digest::SHA256);
+    for file in &files.found {
+        match read(file) {
+            Ok(text) => {
+                seen.update(text.as_bytes());
+                add(&mut compiler, file, &text, &mut faults);
+            }
+            Err(error) => faults.push(format!("{}: {error}", file.display())),
+        }
+    }
+    if !faults.is_empty() {
+        return Err(faults);
+    }
+    let rules = compiler.build();
+    let seen: String = seen.finish().as_ref().iter().take(8).map(|octet| format!("{octet:02x}")).collect();
+    let version = format!("{} rules, {seen}", rules.iter().count()).into();
+    Ok((rules, version))
+}
+
+/// A compiler that knows what every scanner of this kind knows. Files that others include would be neither in the
+/// version of the rules nor among those whose change is seen.
+fn compiler() -> Compiler<'static> {
+    let mut compiler = Compiler::new();
+    compiler.enable_includes(false);
+    compiler.new_namespace("mailsensor");
+    compiler.add_source(eicar().as_str()).expect("the rule of this program compiles");
+    compiler
+}
+
+/// So that it can be tried. In hex: the program does not hold the text.
 fn eicar() -> String {
     let hex: String = Sample::eicar().line.bytes().map(|octet| format!("{octet:02x} ")).collect();
     format!(
@@ -133,52 +145,31 @@ fn eicar() -> String {
     )
 }
 
-fn add(compiler: &mut Compiler<'_>, file: &Path, text: &[u8], faults: &mut Vec<String>) {
-    let Ok(text) = std::str::from_utf8(text) else {
-        return faults.push(format!("{}: it is not UTF-8", file.display()));
-    };
-    compiler.new_namespace(&file.display().to_string());
-    if let Err(error) = compiler.add_source(SourceCode::from(text).with_origin(file.display().to_string())) {
-        faults.push(error.to_string());
-    }
-}
-
-fn read(file: &Path) -> io::Result<Vec<u8>> {
+fn read(file: &Path) -> io::Result<String> {
     match fs::metadata(file)?.len() {
-        octets if octets <= FILE_OCTETS_MAX => fs::read(file),
+        octets if octets <= FILE_OCTETS_MAX => fs::read_to_string(file),
         _ => Err(io::Error::other(format!("it is larger than {FILE_OCTETS_MAX} octets"))),
     }
 }
 
-/// Every file, in the order of their names, with what is wrong with the paths.
-fn files(paths: &[PathBuf]) -> (Vec<PathBuf>, Vec<String>) {
-    let (mut files, mut faults) = (Vec::new(), Vec::new());
-    for path in paths {
-        if let Err(error) = find(path, true, DEPTH_MAX, &mut files) {
-            faults.push(format!("{}: {error}", path.display()));
-        }
+fn add(compiler: &mut Compiler<'_>, file: &Path, text: &str, faults: &mut Vec<String>) {
+    let place = file.display().to_string();
+    let before = compiler.errors().len();
+    compiler.new_namespace(&place);
+    if compiler.add_source(SourceCode::from(text).with_origin(place)).is_err() {
+        faults.extend(compiler.errors().iter().skip(before).map(|error| told(file, text, error)));
     }
-    (files, faults)
 }
 
-fn find(path: &Path, is_named: bool, depth: usize, found: &mut Vec<PathBuf>) -> io::Result<()> {
-    let is_rules = || path.extension().is_some_and(|extension| extension == "yar" || extension == "yara");
-    if !fs::metadata(path)?.is_dir() {
-        if is_named || is_rules() {
-            found.push(path.to_owned());
+/// `file:line: what is wrong: what of it`
+fn told(file: &Path, text: &str, error: &CompileError) -> String {
+    let (file, title) = (file.display(), error.title());
+    match error.labels().next() {
+        Some(label) => {
+            let before = text.as_bytes().iter().take(label.span().start());
+            let line = 1 + before.filter(|octet| **octet == b'\n').count();
+            format!("{file}:{line}: {title}: {}", label.text())
         }
-    } else if depth == 0 {
-        return Err(io::Error::other(format!("its directories are nested deeper than {DEPTH_MAX}")));
-    } else {
-        let entries = fs::read_dir(path)?.map(|entry| entry.map(|entry| entry.path()));
-        let mut entries = entries.take(FILES_MAX + 1).collect::<io::Result<Vec<_>>>()?;
-        entries.sort();
-        for entry in entries {
-            find(&entry, false, depth - 1, found)?;
-        }
-    }
-    match found.len() > FILES_MAX {
-        true => Err(io::Error::other(format!("there are more than {FILES_MAX} files"))),
-        false => Ok(()),
+        None => format!("{file}: {title}"),
     }
 }

@@ -5,7 +5,7 @@ use sensor_mail::{Finding, Part, PartId, Severity};
 use sensor_pipeline::{Budget, Over, Report};
 use yara_x::{MetaValue, Rule, ScanError, Scanner};
 
-use super::RuleSet;
+use super::compile::RuleSet;
 use crate::words::told;
 
 /// What is told of a rule, by the names of its metadata.
@@ -16,9 +16,9 @@ const MATCHES_MAX: usize = 16;
 const TAGS_MAX: usize = 32;
 
 impl RuleSet {
-    /// Looks at parts in memory, one after the other. It ends with the budget: within a part by the time, and
-    /// between two parts also when it is cancelled.
-    pub fn look<'a>(
+    /// Looks at parts in memory, one after the other. It ends with the budget: within a part by the time, up to a
+    /// second late, and between two parts also when it is cancelled.
+    pub(super) fn look<'a>(
         &self,
         parts: impl Iterator<Item = (&'a Part, &'a [u8])>,
         budget: &Budget,
@@ -28,24 +28,38 @@ impl RuleSet {
         let mut scanner = Scanner::new(self.rules());
         scanner.max_matches_per_pattern(MATCHES_MAX);
         for (part, octets) in parts {
-            if let Some(over) = budget.is_over() {
-                return report.over(None, over);
-            }
             if octets.len() as u64 > self.size_max() {
                 let why = format!("{} octets, and size_max is {}", octets.len(), self.size_max());
                 report.missed(Some(part.id), Missed::Skipped(why.into()));
-                continue;
+            } else if let Err(over) = self.look_at(&mut scanner, part.id, octets, budget, report) {
+                return report.over(None, over);
             }
-            scanner.set_timeout(budget.left());
-            match scanner.scan(octets) {
+        }
+    }
+
+    fn look_at(
+        &self,
+        scanner: &mut Scanner<'_>,
+        part: PartId,
+        octets: &[u8],
+        budget: &Budget,
+        report: &mut Report,
+    ) -> Result<(), Over> {
+        loop {
+            if let Some(over) = budget.is_over() {
+                return Err(over);
+            }
+            match scanner.set_timeout(budget.left()).scan(octets) {
                 Ok(results) => {
-                    for rule in results.matching_rules() {
-                        self.tell(&rule, part.id, report);
-                    }
+                    results.matching_rules().for_each(|rule| self.tell(&rule, part, report));
+                    return Ok(());
                 }
-                Err(ScanError::Timeout) => return report.over(None, Over::TimedOut),
+                // The engine counts the ticks of a clock that ticks once a second, and so may end a second early:
+                // once more with what is left, which ends at the next tick.
+                Err(ScanError::Timeout) => {}
                 Err(error) => {
-                    report.missed(Some(part.id), Missed::Failed(told(error.to_string().as_bytes())))
+                    report.missed(Some(part), Missed::Failed(told(error.to_string().as_bytes())));
+                    return Ok(());
                 }
             }
         }
@@ -61,7 +75,7 @@ impl RuleSet {
             }
         }
         let severity = severity.unwrap_or_else(|| self.severity());
-        if let Some(finding) = report.found(part, rule.identifier(), severity) {
+        if let Some(finding) = report.found(part, &told(rule.identifier().as_bytes()), severity) {
             describe(rule, finding);
         }
     }
@@ -69,7 +83,7 @@ impl RuleSet {
 
 fn describe(rule: &Rule<'_, '_>, finding: &mut Finding) {
     finding.details.insert("namespace".into(), told(rule.namespace().as_bytes()));
-    finding.tags = rule.tags().take(TAGS_MAX).map(|tag| tag.identifier().into()).collect();
+    finding.tags = rule.tags().take(TAGS_MAX).map(|tag| told(tag.identifier().as_bytes())).collect();
     for (name, value) in rule.metadata() {
         let MetaValue::String(text) = value else { continue };
         if name == "tags" {

@@ -7,7 +7,8 @@ use crate::check::{build, list, text};
 
 #[test]
 fn every_fault_is_told_at_once_with_its_key() {
-    let cases: [(&str, Vec<(&'static str, Value)>, &[&str]); 9] = [
+    let yara = if cfg!(feature = "yara") { "rules" } else { "kind" };
+    let cases: [(&str, Vec<(&'static str, Value)>, &[&str]); 10] = [
         ("clamd", vec![("address", text("nowhere"))], &["address"]),
         ("clamd", vec![("adress", text("/a")), ("size_max", Value::Number(0))], &["adress", "size_max"]),
         ("clamd", vec![("size_max", text("25 MiB")), ("look_at", text("all"))], &["look_at", "size_max"]),
@@ -20,6 +21,7 @@ fn every_fault_is_told_at_once_with_its_key() {
             &["authorization"],
         ),
         ("hash", vec![("lists", text("/a"))], &["lists"]),
+        ("yara", vec![("rules", list(&["/nonexistent"]))], &[yara]),
         ("attachment", vec![("flags", list(&["macro"])), ("types", list(&["png"]))], &["types", "flags"]),
     ];
     for (kind, given, keys) in cases {
@@ -31,6 +33,20 @@ fn every_fault_is_told_at_once_with_its_key() {
     }
     assert!(build("attachment", [("extensions", list(&[])), ("flags", list(&[]))]).is_err());
     assert!(!format!("{:?}", text("secret")).contains("secret"));
+}
+
+/// A kind that a build lacks has its keys all the same, and is never mistaken for one that nobody knows.
+#[test]
+fn a_kind_that_was_not_built_says_so() {
+    for kind in KINDS {
+        let Some(why) = kind.absent else { continue };
+        assert!(why.starts_with("this build has no "), "{why}");
+        let faults = build(kind.word, []).err().unwrap();
+        assert_eq!(faults.len(), 1, "{faults:?}");
+        assert!(faults[0].to_string().starts_with("kind: ") && faults[0].to_string().ends_with(why));
+    }
+    let absent: Vec<&str> = KINDS.iter().filter(|kind| kind.absent.is_some()).map(|kind| kind.word).collect();
+    assert_eq!(absent, if cfg!(feature = "yara") { &[][..] } else { &["yara"] });
 }
 
 #[test]

@@ -1,11 +1,13 @@
+//! `yara`, as it is tried in the sensor, and as it works in worker processes.
+
 use std::sync::Arc;
 use std::time::Duration;
 
+use bytes::Bytes;
 use sensor_mail::finding::Missed;
 use sensor_mail::{PartId, Severity};
-use sensor_pipeline::{Budget, Report};
-use sensor_scan::yara::RuleSet;
-use sensor_scan::{Installed, Sample, Value};
+use sensor_pipeline::{Inspector, Place, Report};
+use sensor_scan::{Installed, Reloaded, Sample, Value, inspectors, place, supplies};
 use tempfile::TempDir;
 
 use crate::check::{self, budget, build, id, list, now, scan, text, whys};
@@ -100,37 +102,59 @@ async fn bad_rules_are_named_and_change_nothing() {
     assert!(!before.is_empty());
     rules.write("bad.yar", "rule one { condition: }\n");
     rules.write("more/worse.yar", "\n\nrule two { condition: $nothing }\n");
+    rules.write("more/include.yar", "include \"../notes.yar\"\n");
+    rules.write("more/binary.yar", "\u{0}");
     let told = scanner.reload().unwrap_err()[0].to_string();
-    for place in ["bad.yar:1:", "worse.yar:3:"] {
+    for place in ["bad.yar:1: ", "worse.yar:3: ", "include.yar:1: ", "binary.yar:1: "] {
         assert!(told.contains(place), "{place} is not in {told}");
     }
+    assert!(!told.contains('\n'), "{told}");
+    assert_eq!(scanner.reload().unwrap_err()[0].to_string(), told);
+    rules.write("more/include.yar", "");
+    rules.write("more/binary.yar", "");
     assert!(build("yara", [("rules", list(&[rules.0.path().to_str().unwrap()]))]).is_err());
     assert_eq!((found(&*scanner).await, scanner.ruleset()), (before, version.clone()));
     rules.write("bad.yar", "rule one { condition: filesize < 25 }\n");
     rules.write("more/worse.yar", "");
-    scanner.reload().unwrap();
+    assert_eq!(scanner.reload().unwrap(), Reloaded::Changed);
+    assert_eq!(scanner.reload().unwrap(), Reloaded::Unchanged);
     assert!(found(&*scanner).await.iter().any(|(rule, ..)| rule == "one"));
     assert_ne!(scanner.ruleset(), version);
     let absent = build("yara", [("rules", list(&["/nonexistent/rules"]))]).err().unwrap();
     assert!(absent[0].to_string().contains("/nonexistent/rules: No such file"), "{}", absent[0]);
 }
 
+/// What a worker process would make of the scanner.
+fn resident(scanner: &Arc<dyn Installed>) -> Box<dyn Inspector> {
+    inspectors(&supplies(std::slice::from_ref(scanner))).unwrap().remove(0)
+}
+
+fn inspect(inspector: &dyn Inspector, sample: &Sample, time: Duration) -> Report {
+    let mail = sample.mail(id(), now());
+    let octets = |piece: &sensor_pipeline::Piece| Bytes::copy_from_slice(piece.octets.as_slice().unwrap());
+    let parts: Vec<_> = mail.parts.iter().map(|piece| (piece.part.clone(), octets(piece))).collect();
+    let mut report = Report::of(inspector.name());
+    inspector.inspect(&parts, &budget(time), &mut report);
+    report
+}
+
 #[tokio::test]
-async fn rules_work_in_another_process() {
+async fn rules_go_to_another_process() {
     let rules = Rules::new();
     rules.write("notes.yar", NOTES);
     let scanner = rules.scanner([]);
-    let octets = scanner.in_worker().unwrap();
-    let there = RuleSet::from_octets(&octets).unwrap();
-    assert_eq!(Some(there.version()), scanner.ruleset().as_deref());
-    let mail = Sample::harmless().mail(id(), now());
-    let mut report = Report::of("it");
-    let parts = mail.parts.iter().map(|piece| (&piece.part, piece.octets.as_slice().unwrap()));
-    there.look(parts, &budget(LONG), &mut report);
-    let (here, _) = scan(&*scanner, &mail, &budget(LONG)).await;
+    assert!(matches!(place(&scanner), Place::Worker));
+    let there = resident(&scanner);
+    assert_eq!((there.name(), there.ruleset()), ("it", scanner.ruleset()));
+    let report = inspect(&*there, &Sample::harmless(), LONG);
+    let (here, _) = scan(&*scanner, &Sample::harmless().mail(id(), now()), &budget(LONG)).await;
     assert_eq!(report.findings(), here);
-    for foreign in [&b""[..], b"{}\n", b"no head", &octets[..octets.len() / 2]] {
-        assert!(RuleSet::from_octets(foreign).is_err());
+    assert!(!here.is_empty());
+
+    let both = supplies(&[Arc::clone(&scanner), build("attachment", []).unwrap(), rules.scanner([])]);
+    assert_eq!(inspectors(&both).unwrap().len(), 2);
+    for cut in [both.len() - 1, both.len() / 2, both.len() / 4] {
+        assert!(inspectors(&both[..cut]).is_err(), "{cut}");
     }
 }
 
@@ -151,18 +175,27 @@ async fn slow_rules_end_with_the_budget() {
     let scanner = rules.scanner([]);
     let mut sample = Sample::harmless();
     sample.line.push_str(&"x".repeat(1 << 20));
-    let mail = sample.mail(id(), now());
-    let (_, coverage) = scan(&*scanner, &mail, &budget(Duration::from_secs(1))).await;
+    let (_, coverage) = scan(&*scanner, &sample.mail(id(), now()), &budget(Duration::from_secs(1))).await;
     assert_eq!(whys(&coverage), [Missed::TimedOut]);
     // The engine itself ends, where nobody abandons it.
-    let set = RuleSet::from_octets(&scanner.in_worker().unwrap()).unwrap();
-    let looked = tokio::task::spawn_blocking(move || {
-        let mut report = Report::of("it");
-        let until: Budget = budget(Duration::from_secs(1));
-        set.look(mail.parts.iter().map(|p| (&p.part, p.octets.as_slice().unwrap())), &until, &mut report);
-        report
-    });
+    let there = resident(&scanner);
+    let looked = tokio::task::spawn_blocking(move || inspect(&*there, &sample, Duration::from_millis(1_500)));
     let report = tokio::time::timeout(LONG, looked).await.expect("it does not end").unwrap();
     assert_eq!(report.gaps().len(), 1);
     assert_eq!(report.gaps()[0].why, Missed::TimedOut);
+}
+
+/// The clock of the engine ticks once a second, whenever a look begins: none may be ended by a tick that comes
+/// before its deadline.
+#[tokio::test]
+async fn looks_that_are_short_enough_are_not_cut_short() {
+    let rules = Rules::new();
+    rules.write("notes.yar", NOTES);
+    let scanner = rules.scanner([]);
+    let there = resident(&scanner);
+    let begun = tokio::time::Instant::now();
+    while begun.elapsed() < Duration::from_millis(2_500) {
+        let report = inspect(&*there, &Sample::harmless(), Duration::from_millis(900));
+        assert_eq!(report.gaps(), []);
+    }
 }
