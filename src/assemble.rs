@@ -167,7 +167,7 @@ fn salt() -> anyhow::Result<u64> {
 }
 
 #[expect(clippy::disallowed_methods, reason = "the one clock of the program")]
-fn unix_millis() -> u64 {
+pub(crate) fn unix_millis() -> u64 {
     let since = std::time::SystemTime::now().duration_since(std::time::UNIX_EPOCH).unwrap_or_default();
     u64::try_from(since.as_millis()).unwrap_or(u64::MAX)
 }

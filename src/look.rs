@@ -23,7 +23,7 @@ use serde::{Deserialize, Serialize};
 
 use dissector::Contents;
 pub(crate) use judging::judge;
-pub(crate) use looking::{Going, Looking, Lookout, MESSAGES_MAX};
+pub(crate) use looking::{Going, Looking, Lookout, examiner};
 pub(crate) use passwords::passwords;
 pub(crate) use scanners::{ScannerFault, Scanners};
 use unpacker::Unpacker;

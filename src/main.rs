@@ -33,7 +33,7 @@ fn main() -> ExitCode {
         Command::Operate(order) => command::operate::operate(&cli.place, &order),
         Command::Spool(spool) => command::spool::spool(&cli.place, &spool),
         Command::Message(message) => command::message::message(&cli.place, &message),
-        Command::Scan(asked) => command::scan::scan(&asked),
+        Command::Scan(asked) => command::scan::scan(&cli.place, &asked),
         Command::Worker => command::worker::worker(),
         Command::Send(test) => command::send::send(&cli.place, &test),
         Command::Completions { shell } => command::pages::completions(shell),

@@ -3,49 +3,78 @@
 mod report;
 mod subject;
 
-use std::io::{IsTerminal, Write};
-use std::path::PathBuf;
+use std::collections::VecDeque;
+use std::io::IsTerminal;
+use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 use std::sync::Arc;
-use std::time::Duration;
 
 use indicatif::{ProgressBar, ProgressStyle};
-use sensor_content::Limits;
-use sensor_mail::Verdict;
-use sensor_pipeline::worker::{Pool, PoolOptions, Program};
-use sensor_pipeline::{Taken, Taker, Task};
-use sensor_policy::judge::{Evidence, RuleSets};
+use sensor_mail::{Look, Verdict};
+use sensor_pipeline::Examiner;
+use tokio::task::JoinHandle;
+use tokio_util::sync::CancellationToken;
 
-use super::print;
-use crate::cli::Scan;
-use crate::look;
-use report::Seen;
+use super::{CONFIG_FAULTS, configured, print};
+use crate::cli::{Place, Scan};
+use crate::config::Loaded;
+use crate::look::{Scanners, examiner};
+use report::Report;
 use subject::Subject;
 
-/// How long taking one file apart may take.
-const PATIENCE: Duration = Duration::from_secs(60);
-/// A worker process is replaced after so many files.
-const MESSAGES_MAX: u32 = 1_000;
-
-pub(crate) fn scan(asked: &Scan) -> anyhow::Result<ExitCode> {
+pub(crate) fn scan(place: &Place, asked: &Scan) -> anyhow::Result<ExitCode> {
+    let Loaded { config, shown, .. } = match configured(place)? {
+        Ok(loaded) => loaded,
+        Err(status) => return Ok(status),
+    };
+    let scanners = match Scanners::install(&config, &shown) {
+        Ok(scanners) => scanners,
+        Err(faults) => {
+            faults.iter().for_each(|fault| eprintln!("{fault}"));
+            return Ok(ExitCode::from(CONFIG_FAULTS));
+        }
+    };
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
-    let pool = pool()?;
-    let bar = progress(asked.sources().len());
+    let examiner = Arc::new(examiner(&config, &scanners)?);
+    let status = runtime.block_on(look_at_all(asked, &examiner, config.scan.workers))?;
+    runtime.shutdown_background();
+    Ok(status)
+}
+
+/// A file that is being looked at.
+struct Pending {
+    source: PathBuf,
+    look: JoinHandle<anyhow::Result<Look>>,
+}
+
+/// In the order of the command line, several at a time.
+async fn look_at_all(asked: &Scan, examiner: &Arc<Examiner>, at_a_time: usize) -> anyhow::Result<ExitCode> {
+    let sources = asked.sources();
+    let bar = progress(sources.len());
     let mut gravest = Some(Verdict::Clean);
-    for source in asked.sources() {
-        let seen = look_at(&source, &runtime, &pool);
+    let mut sources = sources.into_iter();
+    let mut pending: VecDeque<Pending> = VecDeque::new();
+    loop {
+        while pending.len() < at_a_time
+            && let Some(source) = sources.next()
+        {
+            let look = tokio::spawn(look_at(source.clone(), Arc::clone(examiner)));
+            pending.push_back(Pending { source, look });
+        }
+        let Some(Pending { source, look }) = pending.pop_front() else { break };
+        let look = look.await?;
         bar.inc(1);
-        match &seen {
-            Ok(seen) => bar.suspend(|| tell(asked, &source, seen))?,
+        match &look {
+            Ok(look) => bar.suspend(|| tell(asked, &source, look))?,
             Err(error) => bar.suspend(|| eprintln!("{}: {error:#}", source.display())),
         }
-        gravest = gravest.zip(seen.ok()).map(|(gravest, seen)| gravest.max(seen.judgement.verdict));
+        gravest = gravest.zip(look.ok()).map(|(gravest, look)| gravest.max(look.judgement.verdict));
     }
     bar.finish_and_clear();
     Ok(gravest.map_or(ExitCode::FAILURE, status))
 }
 
-/// Of several files the gravest verdict; a file that could not be looked at is 1, whatever the others are.
+/// Of several files the gravest verdict; where a file could not be looked at it is 1, whatever the others are.
 fn status(gravest: Verdict) -> ExitCode {
     match gravest {
         Verdict::Clean => ExitCode::SUCCESS,
@@ -55,33 +84,15 @@ fn status(gravest: Verdict) -> ExitCode {
     }
 }
 
-fn pool() -> anyhow::Result<Pool> {
-    let options =
-        PoolOptions { program: Program::itself(["worker"]), workers: 1, messages_max: MESSAGES_MAX };
-    Ok(Pool::new(options, look::setup(&Limits::default(), Vec::new()))?)
+async fn look_at(source: PathBuf, examiner: Arc<Examiner>) -> anyhow::Result<Look> {
+    let Subject { record, octets } = Subject::read(&source)?;
+    Ok(examiner.examine(Arc::new(record), octets, &CancellationToken::new()).await?)
 }
 
-fn look_at(source: &PathBuf, runtime: &tokio::runtime::Runtime, pool: &Pool) -> anyhow::Result<Seen> {
-    let Subject { record, octets } = Subject::read(source)?;
-    let record = Arc::new(record);
-    let task = Task { record: Arc::clone(&record), octets, patience: PATIENCE, inspectors: Vec::new() };
-    let Taken { pieces, recipients, reports: _, death } = runtime.block_on(pool.take(task))?;
-    let parts: Vec<_> = pieces.into_iter().map(|piece| piece.part).collect();
-    let evidence = Evidence {
-        envelope: &record.envelope,
-        description: &record.description,
-        parts: &parts,
-        recipients: &recipients,
-        findings: &[],
-        coverage: &[],
-    };
-    let judgement = RuleSets::default().judge(&evidence).judgement;
-    Ok(Seen { judgement, parts, recipients, death: death.map(|death| death.to_string()) })
-}
-
-fn tell(asked: &Scan, source: &PathBuf, seen: &Seen) -> anyhow::Result<()> {
+fn tell(asked: &Scan, source: &Path, look: &Look) -> anyhow::Result<()> {
     let name = source.display().to_string();
-    print(|out| if asked.json { seen.write_json(&name, out) } else { seen.write(&name, out) }).map(drop)
+    let report = Report { file: &name, look };
+    print(|out| if asked.json { report.write_json(out) } else { report.write(out) }).map(drop)
 }
 
 /// A bar where a person waits for many.

@@ -8,5 +8,5 @@ use crate::look::tools;
 
 #[expect(clippy::unnecessary_wraps, reason = "all commands have one form")]
 pub(crate) fn worker() -> anyhow::Result<ExitCode> {
-    Ok(serve(|setup| tools(&setup.settings)))
+    Ok(serve(tools))
 }

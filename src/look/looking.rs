@@ -4,19 +4,19 @@ use std::sync::Arc;
 
 use anyhow::Context;
 use sensor_notify::{Courier, Reporter, Sink, Storage};
-use sensor_pipeline::worker::{Pool, PoolOptions, Program};
-use sensor_pipeline::{Crew, EventSink, Executor, Job, Keeper, LookOptions, Looker};
+use sensor_pipeline::worker::{Pool, PoolOptions, Program, Setup};
+use sensor_pipeline::{Crew, EventSink, Examiner, Executor, Job, Keeper, LookOptions, Looker};
 use sensor_spool::{Clock, ReadOnly, RealDisk, Runner, Spool};
 use tokio::runtime::{Builder, Handle, Runtime};
 use tokio::task::JoinHandle;
 use tokio_util::sync::CancellationToken;
 
 use super::{Scanners, judge, passwords, setup};
-use crate::assemble::not_usable;
+use crate::assemble::{not_usable, unix_millis};
 use crate::config::Config;
 
 /// A worker process is replaced after so many messages.
-pub(crate) const MESSAGES_MAX: u32 = 1_000;
+const MESSAGES_MAX: u32 = 1_000;
 /// A job has a page of 4 KiB: room for some 4,000.
 const SEGMENT_OCTETS: u32 = 16 << 20;
 const JOBS_MEMORY_OCTETS: usize = 4 << 20;
@@ -59,13 +59,7 @@ impl Looking {
         let runtime = Apart::new().context("no thread to look in")?;
         let _within = runtime.handle().enter();
         let jobs = open_jobs(config, clock)?;
-        let options = PoolOptions {
-            program: Program::itself(["worker"]),
-            workers: config.scan.workers,
-            messages_max: MESSAGES_MAX,
-        };
-        let setup = setup(&config.scan.limits, passwords(config.scan.passwords.as_deref())?, scanners);
-        let pool = Arc::new(Pool::new(options, setup).context("no threads for worker processes")?);
+        let pool = Arc::new(pool(config, scanners)?);
         let (sinks, couriers) = open_sinks(config, clock)?;
         let crew = Crew {
             jobs: jobs.clone(),
@@ -75,16 +69,9 @@ impl Looking {
             judge: judge(config.judging.clone()),
             sinks: sinks.iter().map(|sink| Arc::clone(sink) as Arc<dyn EventSink>).collect(),
         };
-        let options = LookOptions {
-            concurrency: config.scan.concurrency,
-            size_max: config.scan.size_max,
-            patience: config.scan.deadline,
-            executor: Executor::Threads,
-        };
-        let looker = Arc::new(Looker::new(crew, options, Arc::clone(clock)));
+        let looker = Arc::new(Looker::new(crew, options(config), Arc::clone(clock)));
         let directory = config.jobs_dir();
-        let view = RealDisk::existing(&directory).map(Arc::new).map(ReadOnly::open);
-        match view {
+        match RealDisk::existing(&directory).map(|disk| ReadOnly::open(Arc::new(disk))) {
             Ok(Ok(view)) => looker.recall(&view),
             Ok(Err(error)) => tracing::warn!(%error, "what is owed from before is not counted"),
             Err(error) => tracing::warn!(%error, "what is owed from before is not counted"),
@@ -117,8 +104,7 @@ impl Lookout {
     /// # Errors
     /// When no worker process can be started by them.
     pub(crate) fn renew(&self, config: &Config, scanners: &Scanners) -> anyhow::Result<()> {
-        let setup = setup(&config.scan.limits, passwords(config.scan.passwords.as_deref())?, scanners);
-        self.pool.renew(setup)?;
+        self.pool.renew(worker_setup(config, scanners)?)?;
         self.looker.renew(scanners.posts(), judge(config.judging.clone()));
         Ok(())
     }
@@ -163,6 +149,34 @@ impl Drop for Apart {
         if let Some(runtime) = self.0.take() {
             runtime.shutdown_background();
         }
+    }
+}
+
+/// What looks at a message that nobody keeps.
+pub(crate) fn examiner(config: &Config, scanners: &Scanners) -> anyhow::Result<Examiner> {
+    let (pool, judge) = (Arc::new(pool(config, scanners)?), judge(config.judging.clone()));
+    Ok(Examiner::new(pool, scanners.posts(), judge, options(config), Arc::new(unix_millis)))
+}
+
+fn pool(config: &Config, scanners: &Scanners) -> anyhow::Result<Pool> {
+    let options = PoolOptions {
+        program: Program::itself(["worker"]),
+        workers: config.scan.workers,
+        messages_max: MESSAGES_MAX,
+    };
+    Pool::new(options, worker_setup(config, scanners)?).context("no threads for worker processes")
+}
+
+fn worker_setup(config: &Config, scanners: &Scanners) -> anyhow::Result<Setup> {
+    Ok(setup(&config.scan.limits, passwords(config.scan.passwords.as_deref())?, scanners))
+}
+
+fn options(config: &Config) -> LookOptions {
+    LookOptions {
+        concurrency: config.scan.concurrency,
+        size_max: config.scan.size_max,
+        patience: config.scan.deadline,
+        executor: Executor::Threads,
     }
 }
 

@@ -32,8 +32,8 @@ pub use job::{Job, JobError, Why, commit_jobs};
 pub use keeper::{KeepError, Keeper, KeptMail, StoreError, removes_octets};
 pub use keeping::{Executor, FAILURES_MAX, Options, Pipeline};
 pub use look::{
-    Circuit, Crew, FAILURES_OPEN, Judge, LookInput, LookOptions, LookStatus, Looker, Owed, Place, Post,
-    ScannerStatus,
+    Circuit, Crew, Examiner, FAILURES_OPEN, Judge, LookInput, LookOptions, LookStatus, Looker, Owed, Place,
+    Post, ScannerStatus, Unexamined,
 };
 pub use scanner::{Budget, Dissected, FINDINGS_MAX, GAPS_MAX, Looking, Octets, Over, Piece, Report, Scanner};
 pub use specimen::{ContentError, Record, Specimen};

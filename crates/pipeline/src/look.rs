@@ -16,6 +16,7 @@
 
 mod amending;
 mod breaker;
+mod examining;
 mod looking;
 mod merging;
 mod plan;
@@ -25,7 +26,6 @@ mod scanning;
 mod status;
 mod whole;
 
-use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
@@ -44,8 +44,8 @@ use crate::specimen::Record;
 use crate::taker::Taker;
 
 use amending::Amender;
-use breaker::Breaker;
 pub use breaker::{Circuit, FAILURES_OPEN};
+pub use examining::{Examiner, Unexamined};
 pub use register::Owed;
 use register::Register;
 pub use status::{LookStatus, ScannerStatus};
@@ -140,16 +140,10 @@ pub struct Looker {
 struct Shared {
     jobs: Spool<Job>,
     keeper: Arc<dyn Keeper>,
-    taker: Arc<dyn Taker>,
-    judge: Mutex<Judge>,
-    posts: Mutex<Arc<[Post]>>,
+    examiner: Examiner,
     sinks: Vec<Arc<dyn EventSink>>,
-    options: LookOptions,
-    clock: sensor_spool::Clock,
     amender: Amender,
     register: Register,
-    breakers: Mutex<BTreeMap<Box<str>, Breaker>>,
-    counts: Mutex<status::Counts>,
 }
 
 impl Looker {
@@ -161,15 +155,9 @@ impl Looker {
             amender: Amender::start(Arc::clone(&keeper), options.executor),
             jobs,
             keeper,
-            taker,
-            judge: Mutex::new(judge),
-            posts: Mutex::new(posts.into()),
+            examiner: Examiner::new(taker, posts, judge, options, clock),
             sinks,
-            options,
-            clock,
             register: Register::default(),
-            breakers: Mutex::default(),
-            counts: Mutex::default(),
         };
         Self { shared: Arc::new(shared) }
     }
@@ -181,15 +169,14 @@ impl Looker {
 
     /// Works by other scanners and rules from the next look on.
     pub fn renew(&self, posts: Vec<Post>, judge: Judge) {
-        *lock(&self.shared.posts) = posts.into();
-        *lock(&self.shared.judge) = judge;
+        self.shared.examiner.renew(posts, judge);
     }
 
     /// Works until `stop`, or until the spool of jobs is shut down. A look in hand at `stop` is cut short, and
     /// begun again by the next life of the program.
     pub async fn run(&self, stop: CancellationToken) {
         let lookers = TaskTracker::new();
-        for _ in 0..self.shared.options.concurrency.max(1) {
+        for _ in 0..self.shared.examiner.options().concurrency.max(1) {
             lookers.spawn(Arc::clone(&self.shared).work(stop.clone()));
         }
         lookers.close();
@@ -232,18 +219,6 @@ impl Shared {
     async fn conclude(&self, lease: Lease<Job>, stop: &CancellationToken) -> Result<(), Closed> {
         let outcome = self.look_at(&lease, stop).await;
         self.jobs.conclude(vec![(lease, outcome)]).await
-    }
-
-    fn posts(&self) -> Arc<[Post]> {
-        Arc::clone(&lock(&self.posts))
-    }
-
-    fn breakers(&self) -> MutexGuard<'_, BTreeMap<Box<str>, Breaker>> {
-        lock(&self.breakers)
-    }
-
-    fn counts(&self) -> MutexGuard<'_, status::Counts> {
-        lock(&self.counts)
     }
 }
 

@@ -3,7 +3,7 @@
 use sensor_mail::finding::{Coverage, Finding, Gap, Missed};
 use sensor_mail::{Look, Part};
 
-use super::looking::Apart;
+use super::examining::Apart;
 use super::scanning::Account;
 use super::{Place, Post};
 use crate::scanner::Report;

@@ -3,7 +3,6 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use jiff::Timestamp;
 use sensor_mail::Look;
 use sensor_spool::{Lease, Outcome};
 
@@ -37,7 +36,7 @@ impl Shared {
     ) -> Result<Outcome, Early> {
         let (id, look) = (lease.header.id, Arc::new(look));
         self.amend(lease, &look).await?;
-        self.counts().looked(look.judgement.verdict);
+        self.examiner.counts().looked(look.judgement.verdict);
         self.tell(mail, &look).await?;
         let owed = Owed { revision: look.revision, scanners: owed(&look, posts) };
         if owed.scanners.is_empty() {
@@ -117,11 +116,6 @@ impl Shared {
 
     fn defer(&self, wait: Duration, reason: String) -> Outcome {
         let wait = u64::try_from(wait.as_millis()).expect("an hour at most");
-        Outcome::Defer { due: (self.clock)().saturating_add(wait), reason }
-    }
-
-    pub(super) fn now(&self) -> Timestamp {
-        let millis = i64::try_from((self.clock)()).unwrap_or(i64::MAX);
-        Timestamp::from_millisecond(millis).unwrap_or(Timestamp::MAX)
+        Outcome::Defer { due: self.examiner.millis().saturating_add(wait), reason }
     }
 }

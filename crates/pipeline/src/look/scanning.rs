@@ -7,7 +7,8 @@ use sensor_mail::finding::{Coverage, Finding, Missed};
 use tokio::time::{Instant, timeout_at};
 use tokio_util::sync::CancellationToken;
 
-use super::{Place, Post, Shared};
+use super::examining::Examiner;
+use super::{Place, Post};
 use crate::scanner::{Budget, Dissected, Report, Scanner};
 
 /// How long after its deadline a scanner is given up that did not end by itself.
@@ -27,7 +28,7 @@ impl Account {
     }
 }
 
-impl Shared {
+impl Examiner {
     /// Has those of `posts` look whose place is in the sensor; in their order.
     pub(super) async fn scan(
         &self,

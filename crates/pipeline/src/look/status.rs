@@ -65,20 +65,25 @@ impl Counts {
 impl Shared {
     pub(super) fn status(&self) -> LookStatus {
         let (owed, by_scanner) = self.register.summary();
-        let posts = self.posts();
+        let posts = self.examiner.posts();
         let scanners = posts.iter().map(|post| {
             let (owed, oldest) = by_scanner.get(&post.name).map_or((0, None), |(n, id)| (*n, Some(*id)));
             ScannerStatus {
                 name: post.name.clone(),
                 required: post.required,
-                circuit: self.breakers().get(&post.name).map(super::Breaker::circuit).unwrap_or_default(),
-                outcomes: self.counts().outcomes.get(&post.name).cloned().unwrap_or_default(),
+                circuit: self
+                    .examiner
+                    .breakers()
+                    .get(&post.name)
+                    .map(super::breaker::Breaker::circuit)
+                    .unwrap_or_default(),
+                outcomes: self.examiner.counts().outcomes.get(&post.name).cloned().unwrap_or_default(),
                 owed,
                 oldest_owed: oldest,
             }
         });
         let scanners = scanners.collect();
-        let counts = self.counts();
+        let counts = self.examiner.counts();
         LookStatus {
             jobs: self.jobs.status().in_spool,
             owed,
