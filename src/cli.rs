@@ -48,6 +48,12 @@ pub(crate) enum Command {
     /// Read mail back, from the archive or the spool
     #[command(subcommand)]
     Message(MessageCommand),
+    /// See which kept mail a required scanner has still to see, have it tried, or give it up
+    #[command(subcommand)]
+    Unscanned(UnscannedCommand),
+    /// Try the scanners of the configuration
+    #[command(subcommand)]
+    Scanners(ScannersCommand),
     /// Look into files as into kept mail, and say what is in them and what is held of it
     ///
     /// Exit status, of several files the gravest: 0 clean, 10 undetermined, 11 suspect, 12 hostile; 1 where a file
@@ -208,6 +214,50 @@ impl Scan {
     }
 }
 
+/// What a required scanner has still to see.
+#[derive(Debug, Subcommand)]
+pub(crate) enum UnscannedCommand {
+    /// List it, oldest first; reads beside a running sensor
+    Ls {
+        /// Only what this scanner has still to see
+        #[arg(long, value_name = "NAME")]
+        scanner: Option<String>,
+        /// One JSON object a line
+        #[arg(long)]
+        json: bool,
+    },
+    /// Have the scanners tried again now
+    Retry(Chosen),
+    /// Give it up: the record says that nobody looked
+    Drop(Chosen),
+}
+
+/// Messages that are chosen.
+#[derive(Args, Debug)]
+#[group(required = true, multiple = false)]
+pub(crate) struct Chosen {
+    /// The messages' ids
+    #[arg(value_name = "ID")]
+    pub(crate) ids: Vec<MailId>,
+    /// All of them
+    #[arg(long)]
+    pub(crate) all: bool,
+}
+
+#[derive(Debug, Subcommand)]
+pub(crate) enum ScannersCommand {
+    /// List the kinds that this program has, and the scanners of the configuration
+    Ls,
+    /// Send each its test string, and say what works and what to do
+    ///
+    /// Exit status: 0 all of them work, 1 otherwise.
+    Test {
+        /// Only these
+        #[arg(value_name = "NAME")]
+        names: Vec<String>,
+    },
+}
+
 /// When TLS begins.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
 pub(crate) enum SendTls {
@@ -255,6 +305,12 @@ pub(crate) enum MessageCommand {
     Show {
         /// The message's id
         id: MailId,
+    },
+    /// Have a running sensor look into messages anew, by all scanners; what was seen before stays in the record
+    Rescan {
+        /// The messages' ids
+        #[arg(required = true, value_name = "ID")]
+        ids: Vec<MailId>,
     },
     /// Write the bytes of one message to standard output, after checking them against their digest
     Cat {

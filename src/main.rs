@@ -33,6 +33,8 @@ fn main() -> ExitCode {
         Command::Operate(order) => command::operate::operate(&cli.place, &order),
         Command::Spool(spool) => command::spool::spool(&cli.place, &spool),
         Command::Message(message) => command::message::message(&cli.place, &message),
+        Command::Unscanned(command) => command::unscanned::unscanned(&cli.place, &command),
+        Command::Scanners(command) => command::scanners::scanners(&cli.place, &command),
         Command::Scan(asked) => command::scan::scan(&cli.place, &asked),
         Command::Worker => command::worker::worker(),
         Command::Send(test) => command::send::send(&cli.place, &test),

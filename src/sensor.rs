@@ -10,6 +10,7 @@
 mod change;
 mod explain;
 pub(crate) mod listening;
+mod looks;
 mod past;
 mod report;
 mod view;
@@ -21,8 +22,8 @@ use std::time::Duration;
 use arc_swap::{ArcSwap, ArcSwapOption};
 use jiff::Timestamp;
 use sensor_control::{
-    Change, ChangeRefused, Changed, Draining, Explained, Fault, GraceEnded, Metrics, Question, Readiness,
-    ReloadRefused, Reloaded, Smtp, Status,
+    Change, ChangeRefused, Changed, Draining, Explained, Fault, GraceEnded, LookOrder, LookRefused,
+    LooksOrdered, Metrics, Question, Readiness, ReloadRefused, Reloaded, Smtp, Status,
 };
 use sensor_ingress::{Door, Gate, TlsIdentity};
 use sensor_mail::Envelope;
@@ -159,6 +160,10 @@ impl sensor_control::Node for Sensor {
             tracing::warn!("the grace is ended: what the rules refuse is refused for good");
         }
         GraceEnded { ended }
+    }
+
+    fn look(&self, order: &LookOrder) -> Result<LooksOrdered, LookRefused> {
+        self.order_looks(order)
     }
 
     fn explain(&self, question: Question) -> Result<Explained, Vec<Fault>> {

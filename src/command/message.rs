@@ -7,11 +7,13 @@ use std::sync::Arc;
 use anyhow::{Context, bail};
 use jiff::civil::Date;
 use sensor_archive::{DirectoryArchive, Kept};
+use sensor_control::What;
 use sensor_mail::{Envelope, MailId};
 use sensor_pipeline::Record;
 use sensor_spool::{Body, RealDisk};
 
 use super::spool::{self, write_body};
+use super::unscanned::order;
 use super::{harmless, one_line, print, whereabouts};
 use crate::cli::{MessageCommand, Place};
 use crate::config::Whereabouts;
@@ -24,6 +26,7 @@ pub(crate) fn message(place: &Place, command: &MessageCommand) -> anyhow::Result
     match command {
         MessageCommand::Ls { limit, day, json } => list(&places, *limit, *day, *json),
         MessageCommand::Show { id } => show(&places, *id),
+        MessageCommand::Rescan { ids } => order(&places, What::Rescan, ids, false),
         MessageCommand::Cat { id } => cat(&places, *id),
     }
 }

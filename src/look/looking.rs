@@ -1,11 +1,13 @@
 //! Looks as they go on beside everything else: opened with the sensor, renewed by a reload, ended with it.
 
-use std::sync::Arc;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use anyhow::Context;
+use sensor_content::Limits;
 use sensor_notify::{Courier, Reporter, Sink, Storage};
 use sensor_pipeline::worker::{Pool, PoolOptions, Program, Setup};
 use sensor_pipeline::{Crew, EventSink, Examiner, Executor, Job, Keeper, LookOptions, Looker};
+use sensor_scan::RELOAD_PAUSE;
 use sensor_spool::{Clock, ReadOnly, RealDisk, Runner, Spool};
 use tokio::runtime::{Builder, Handle, Runtime};
 use tokio::task::JoinHandle;
@@ -34,8 +36,33 @@ pub(crate) struct Looking {
 #[derive(Clone)]
 pub(crate) struct Lookout {
     pub(crate) looker: Arc<Looker>,
+    pub(crate) keeper: Arc<dyn Keeper>,
     pub(crate) pool: Arc<Pool>,
     pub(crate) sinks: Vec<Arc<Sink>>,
+    /// Held while workers are renewed.
+    watched: Arc<Mutex<Watched>>,
+}
+
+/// What workers are set up from.
+struct Watched {
+    scanners: Scanners,
+    limits: Limits,
+    passwords: Vec<Box<str>>,
+}
+
+impl Watched {
+    fn new(config: &Config, scanners: &Scanners) -> anyhow::Result<Self> {
+        let (scanners, limits) = (scanners.clone(), config.scan.limits.clone());
+        Ok(Self { scanners, limits, passwords: passwords(config.scan.passwords.as_deref())? })
+    }
+
+    fn setup(&self) -> Setup {
+        setup(&self.limits, self.passwords.clone(), &self.scanners)
+    }
+}
+
+fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
+    mutex.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
 /// Looks that go on.
@@ -45,7 +72,7 @@ pub(crate) struct Going {
     couriers: Vec<JoinHandle<()>>,
     sinks: Vec<Arc<Sink>>,
     delivering: CancellationToken,
-    runtime: Apart,
+    _runtime: Apart,
 }
 
 impl Looking {
@@ -59,11 +86,12 @@ impl Looking {
         let runtime = Apart::new().context("no thread to look in")?;
         let _within = runtime.handle().enter();
         let jobs = open_jobs(config, clock)?;
-        let pool = Arc::new(pool(config, scanners)?);
+        let watched = Watched::new(config, scanners)?;
+        let pool = Arc::new(pool(config, watched.setup())?);
         let (sinks, couriers) = open_sinks(config, clock)?;
         let crew = Crew {
             jobs: jobs.clone(),
-            keeper,
+            keeper: Arc::clone(&keeper),
             taker: Arc::clone(&pool) as _,
             posts: scanners.posts(),
             judge: judge(config.judging.clone()),
@@ -76,12 +104,19 @@ impl Looking {
             Ok(Err(error)) => tracing::warn!(%error, "what is owed from before is not counted"),
             Err(error) => tracing::warn!(%error, "what is owed from before is not counted"),
         }
-        Ok(Self { lookout: Lookout { looker, pool, sinks }, jobs, couriers, runtime })
+        Ok(Self {
+            lookout: Lookout { looker, keeper, pool, sinks, watched: Arc::new(Mutex::new(watched)) },
+            jobs,
+            couriers,
+            runtime,
+        })
     }
 
     /// Begins. A pipeline that is paused looks at nothing.
     pub(crate) fn start(self, stop: &CancellationToken) -> Going {
-        let Self { lookout: Lookout { looker, pool: _, sinks }, jobs, couriers, runtime } = self;
+        let Self { lookout, jobs, couriers, runtime } = self;
+        runtime.handle().spawn(lookout.clone().watch(stop.clone()));
+        let Lookout { looker, sinks, .. } = lookout;
         let delivering = CancellationToken::new();
         let stop = stop.clone();
         Going {
@@ -93,19 +128,46 @@ impl Looking {
                 .collect(),
             sinks,
             delivering,
-            runtime,
+            _runtime: runtime,
         }
     }
 }
 
 impl Lookout {
+    /// Looks for files of rules that have changed, from time to time. Where workers need the new ones and none starts
+    /// with them, it is tried again the next time.
+    async fn watch(self, stop: CancellationToken) {
+        let mut is_due = false;
+        while stop.run_until_cancelled(tokio::time::sleep(RELOAD_PAUSE)).await.is_some() {
+            let lookout = self.clone();
+            let renewed = tokio::task::spawn_blocking(move || lookout.refresh(is_due)).await;
+            is_due = renewed.unwrap_or(true);
+        }
+    }
+
+    /// Gives whether workers have still to be renewed.
+    fn refresh(&self, is_due: bool) -> bool {
+        let watched = lock(&self.watched);
+        if !watched.scanners.reload() && !is_due {
+            return false;
+        }
+        let renewed = self.pool.renew(watched.setup());
+        if let Err(error) = &renewed {
+            tracing::error!(%error, "no worker process starts with the new rules; those of before go on");
+        }
+        renewed.is_err()
+    }
+
     /// Has all looks from the next one on work by these settings, or none.
     ///
     /// # Errors
     /// When no worker process can be started by them.
     pub(crate) fn renew(&self, config: &Config, scanners: &Scanners) -> anyhow::Result<()> {
-        self.pool.renew(worker_setup(config, scanners)?)?;
+        let next = Watched::new(config, scanners)?;
+        let mut watched = lock(&self.watched);
+        self.pool.renew(next.setup())?;
         self.looker.renew(scanners.posts(), judge(config.judging.clone()));
+        *watched = next;
         Ok(())
     }
 }
@@ -154,21 +216,18 @@ impl Drop for Apart {
 
 /// What looks at a message that nobody keeps.
 pub(crate) fn examiner(config: &Config, scanners: &Scanners) -> anyhow::Result<Examiner> {
-    let (pool, judge) = (Arc::new(pool(config, scanners)?), judge(config.judging.clone()));
+    let pool = Arc::new(pool(config, Watched::new(config, scanners)?.setup())?);
+    let judge = judge(config.judging.clone());
     Ok(Examiner::new(pool, scanners.posts(), judge, options(config), Arc::new(unix_millis)))
 }
 
-fn pool(config: &Config, scanners: &Scanners) -> anyhow::Result<Pool> {
+fn pool(config: &Config, setup: Setup) -> anyhow::Result<Pool> {
     let options = PoolOptions {
         program: Program::itself(["worker"]),
         workers: config.scan.workers,
         messages_max: MESSAGES_MAX,
     };
-    Pool::new(options, worker_setup(config, scanners)?).context("no threads for worker processes")
-}
-
-fn worker_setup(config: &Config, scanners: &Scanners) -> anyhow::Result<Setup> {
-    Ok(setup(&config.scan.limits, passwords(config.scan.passwords.as_deref())?, scanners))
+    Pool::new(options, setup).context("no threads for worker processes")
 }
 
 fn options(config: &Config) -> LookOptions {

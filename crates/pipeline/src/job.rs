@@ -91,17 +91,22 @@ pub enum JobError {
     Commit(#[from] CommitError),
 }
 
-/// Makes jobs durable, all in one group. After an error some of them may be.
+/// The most jobs that are in memory on their way to the spool.
+const JOBS_IN_FLIGHT_MAX: usize = 256;
+
+/// Makes jobs durable, in a group where they are few. After an error some of them may be.
 ///
 /// # Errors
 /// When the spool has no room or its storage fails.
-pub async fn commit_jobs(spool: &Spool<Job>, jobs: impl IntoIterator<Item = Job>) -> Result<(), JobError> {
-    let mut pending = Vec::new();
-    for job in jobs {
-        pending.push(spool.draft()?.commit(&job));
-    }
-    for commit in pending {
-        commit.await?;
+pub async fn commit_jobs(spool: &Spool<Job>, jobs: &[Job]) -> Result<(), JobError> {
+    for group in jobs.chunks(JOBS_IN_FLIGHT_MAX) {
+        let mut pending = Vec::with_capacity(group.len());
+        for job in group {
+            pending.push(spool.draft()?.commit(job));
+        }
+        for commit in pending {
+            commit.await?;
+        }
     }
     Ok(())
 }

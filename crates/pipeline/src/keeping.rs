@@ -155,8 +155,8 @@ impl Pipeline {
     async fn ask_for_looks(&self, outcomes: &[(Lease<Envelope>, Outcome)]) -> Result<(), StoreError> {
         let Some(spool) = &self.jobs else { return Ok(()) };
         let kept = outcomes.iter().filter(|(_, outcome)| *outcome == Outcome::Settle);
-        let jobs = kept.map(|(lease, _)| Job::first(lease.header.id));
-        commit_jobs(spool, jobs).await.map_err(|error| StoreError {
+        let jobs: Vec<Job> = kept.map(|(lease, _)| Job::first(lease.header.id)).collect();
+        commit_jobs(spool, &jobs).await.map_err(|error| StoreError {
             doing: "asking for a look".to_owned(),
             source: std::io::Error::other(error.to_string()),
         })

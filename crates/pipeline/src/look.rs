@@ -183,13 +183,20 @@ impl Looker {
         lookers.wait().await;
     }
 
-    /// Has a message looked at anew by all scanners, what is owed of it tried now, or what is owed given up.
-    /// `revision` is that of its last look. Durable when it returns.
+    /// Has messages looked at anew by all scanners, what is owed of them tried now, or what is owed given up, each
+    /// given with the revision of its last look. Durable when it returns.
     ///
     /// # Errors
-    /// When the spool of jobs takes nothing.
-    pub async fn ask(&self, id: MailId, revision: u32, why: Why) -> Result<(), JobError> {
-        commit_jobs(&self.shared.jobs, [Job::of(id, revision, why)]).await
+    /// When the spool of jobs takes nothing, or not all.
+    pub async fn ask(&self, messages: &[(MailId, u32)], why: Why) -> Result<(), JobError> {
+        let jobs: Vec<Job> = messages.iter().map(|(id, revision)| Job::of(*id, *revision, why)).collect();
+        commit_jobs(&self.shared.jobs, &jobs).await
+    }
+
+    /// The messages that are owed a look, each with the revision of its last one; the oldest first.
+    #[must_use]
+    pub fn owed(&self) -> Vec<(MailId, u32)> {
+        self.shared.register.all()
     }
 
     /// What there is to know.

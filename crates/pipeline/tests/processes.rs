@@ -262,7 +262,7 @@ async fn a_job_becomes_a_look_through_a_process() {
         let (looker, stop) = (Arc::clone(&looker), stop.clone());
         async move { looker.run(stop).await }
     });
-    commit_jobs(&jobs, ids.map(Job::first)).await.unwrap();
+    commit_jobs(&jobs, &ids.map(Job::first)).await.unwrap();
     while jobs.status().in_spool > 0 {
         tokio::time::sleep(Duration::from_millis(20)).await;
     }

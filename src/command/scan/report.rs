@@ -1,5 +1,6 @@
 //! What was seen in one file, for a person or for a program.
 
+use std::collections::BTreeMap;
 use std::io::{self, Write};
 use std::time::Duration;
 
@@ -41,8 +42,7 @@ impl Report<'_> {
         if !tags.is_empty() {
             writeln!(out, "  tags: {}", one_line(&tags.join(", "), TEXT_CHARACTERS_MAX))?;
         }
-        let parts = &self.look.parts;
-        for (part, depth) in parts.iter().zip(depths(parts)) {
+        for (part, depth) in tree(&self.look.parts) {
             write_part(part, depth, out)?;
             for finding in self.look.findings.iter().filter(|finding| finding.part == part.id) {
                 write_finding(finding, depth, out)?;
@@ -106,14 +106,21 @@ fn write_finding(finding: &Finding, depth: usize, out: &mut dyn Write) -> io::Re
     writeln!(out, "{}! {}", "  ".repeat(depth + 2), one_line(&line, TEXT_CHARACTERS_MAX))
 }
 
-/// How deep each part lies; parents stand before their children.
-fn depths(parts: &[Part]) -> Vec<usize> {
-    let mut depths: Vec<usize> = Vec::with_capacity(parts.len());
-    for part in parts {
-        let above = part.parent.and_then(|parent| depths.get(parent.0 as usize));
-        depths.push(above.map_or(0, |depth| depth + 1));
+/// Each part behind its parent, with how deep it lies.
+fn tree(parts: &[Part]) -> Vec<(&Part, usize)> {
+    let mut children: BTreeMap<Option<PartId>, Vec<&Part>> = BTreeMap::new();
+    for part in parts.iter().rev() {
+        children.entry(part.parent).or_default().push(part);
     }
-    depths
+    let mut next: Vec<_> =
+        children.remove(&None).unwrap_or_default().into_iter().map(|part| (part, 0)).collect();
+    let mut tree = Vec::with_capacity(parts.len());
+    while let Some((part, depth)) = next.pop() {
+        tree.push((part, depth));
+        let below = children.remove(&Some(part.id)).unwrap_or_default();
+        next.extend(below.into_iter().map(|part| (part, depth + 1)));
+    }
+    tree
 }
 
 /// A value of an enumeration as it is written in records.

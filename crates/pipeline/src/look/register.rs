@@ -98,6 +98,13 @@ impl Register {
         self.lock().forget(id);
     }
 
+    /// The messages owed, with the last look that was told.
+    pub(super) fn all(&self) -> Vec<(MailId, u32)> {
+        let mut all: Vec<_> = self.lock().owed.iter().map(|(id, (_, owed))| (*id, owed.revision)).collect();
+        all.sort_unstable();
+        all
+    }
+
     /// Messages owed, and of each scanner that owes how many and the oldest.
     pub(super) fn summary(&self) -> (u64, BTreeMap<Box<str>, (u64, MailId)>) {
         let held = self.lock();

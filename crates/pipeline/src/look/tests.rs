@@ -321,7 +321,7 @@ impl Ground {
 
 impl Life {
     async fn ask_first(&self, ids: &[MailId]) {
-        commit_jobs(&self.jobs, ids.iter().map(|id| Job::first(*id))).await.unwrap();
+        commit_jobs(&self.jobs, &ids.iter().map(|id| Job::first(*id)).collect::<Vec<_>>()).await.unwrap();
     }
 
     /// Until nothing is left to do.
