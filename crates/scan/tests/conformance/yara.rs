@@ -162,8 +162,8 @@ async fn rules_go_to_another_process() {
 const SLOW: &str = r#"
 rule slow {
     condition:
-        for all i in (0 .. filesize) : (
-            for all j in (0 .. filesize) : ( uint8(i) + uint8(j) < 1000 )
+        for all i in (0 .. filesize - 1) : (
+            for all j in (0 .. filesize - 1) : ( uint8(i) + uint8(j) < 1000 )
         )
 }
 "#;
