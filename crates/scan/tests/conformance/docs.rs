@@ -54,4 +54,7 @@ fn the_page_has_every_key_of_every_kind() {
     let missing: String =
         KINDS.iter().map(|kind| options(kind)).filter(|section| !PAGE.contains(section)).collect();
     assert!(missing.is_empty(), "docs/scanners.md has to have:\n{missing}");
+    for Kind { word, .. } in KINDS {
+        assert!(PAGE.contains(&format!("\n| `{word}` | ")), "docs/scanners.md has no row for {word}");
+    }
 }

@@ -177,12 +177,21 @@ async fn slow_rules_end_with_the_budget() {
     sample.line.push_str(&"x".repeat(1 << 20));
     let (_, coverage) = scan(&*scanner, &sample.mail(id(), now()), &budget(Duration::from_secs(1))).await;
     assert_eq!(whys(&coverage), [Missed::TimedOut]);
-    // The engine itself ends, where nobody abandons it.
+    // The engine itself ends, where nobody abandons it, and is as good as new for the next message.
+    rules.write("notes.yar", NOTES);
+    scanner.reload().unwrap();
     let there = resident(&scanner);
-    let looked = tokio::task::spawn_blocking(move || inspect(&*there, &sample, Duration::from_millis(1_500)));
-    let report = tokio::time::timeout(LONG, looked).await.expect("it does not end").unwrap();
-    assert_eq!(report.gaps().len(), 1);
-    assert_eq!(report.gaps()[0].why, Missed::TimedOut);
+    let looked = tokio::task::spawn_blocking(move || {
+        let slow = inspect(&*there, &sample, Duration::from_millis(1_500));
+        (slow, inspect(&*there, &Sample::harmless(), LONG), there)
+    });
+    let looked = tokio::time::timeout(LONG, looked).await.expect("it does not end");
+    let (slow, next, there) = looked.unwrap();
+    assert_eq!(slow.gaps().len(), 1);
+    assert_eq!(slow.gaps()[0].why, Missed::TimedOut);
+    // On another thread, where it has no scanner yet.
+    assert_eq!(next, inspect(&*there, &Sample::harmless(), LONG));
+    assert_eq!((next.gaps().len(), next.findings().is_empty()), (0, false));
 }
 
 /// The clock of the engine ticks once a second, whenever a look begins: none may be ended by a tick that comes
