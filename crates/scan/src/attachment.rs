@@ -6,7 +6,6 @@
 
 use std::sync::Arc;
 
-use aws_lc_rs::digest;
 use sensor_mail::part::{PartFlag, Role};
 use sensor_mail::{Part, Severity};
 use sensor_pipeline::{Budget, Dissected, Looking, Report, Scanner};
@@ -14,6 +13,7 @@ use sensor_pipeline::{Budget, Dissected, Looking, Report, Scanner};
 use crate::keys::{Key, Shape, Unset};
 use crate::kind::{Built, Installed, Kind, Surroundings};
 use crate::options::{Given, Options};
+use crate::ruleset::version_of;
 use crate::severity::{SEVERITY, severities};
 use crate::trial::Sample;
 
@@ -175,8 +175,7 @@ impl Rules {
 
     /// They are their settings.
     fn version(&self) -> Box<str> {
-        let digest = digest::digest(&digest::SHA256, format!("{self:?}").as_bytes());
-        digest.as_ref().iter().take(8).map(|octet| format!("{octet:02x}")).collect::<String>().into()
+        version_of(format!("{self:?}").as_bytes()).into()
     }
 }
 

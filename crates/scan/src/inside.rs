@@ -52,7 +52,7 @@ pub fn supplies(scanners: &[Arc<dyn Installed>]) -> Bytes {
 }
 
 /// In a worker process: what works there, made of [`supplies`]. Only the sensor may have written them: they are
-/// trusted.
+/// trusted. To be called once in the life of a process: what inspectors are made of stays in memory.
 ///
 /// # Errors
 /// When they are not what this very program wrote.

@@ -46,10 +46,13 @@ impl Trouble {
 
 /// An error in words that need no number.
 fn said(error: &io::Error) -> String {
-    match error.kind() {
-        io::ErrorKind::UnexpectedEof => "it closed the connection".to_owned(),
-        io::ErrorKind::ConnectionReset | io::ErrorKind::BrokenPipe => "it broke the connection".to_owned(),
-        _ => error.to_string(),
+    let kind = error.kind();
+    if kind == io::ErrorKind::UnexpectedEof {
+        "it closed the connection".to_owned()
+    } else if kind == io::ErrorKind::ConnectionReset || kind == io::ErrorKind::BrokenPipe {
+        "it broke the connection".to_owned()
+    } else {
+        error.to_string()
     }
 }
 

@@ -21,6 +21,8 @@ mod compile;
 mod installed;
 #[cfg(feature = "yara")]
 mod look;
+#[cfg(feature = "yara")]
+mod resident;
 
 use crate::keys::{Key, Shape, Unset};
 use crate::kind::Kind;
@@ -28,7 +30,9 @@ use crate::severity::SEVERITY;
 #[cfg(not(feature = "yara"))]
 use absent::{WHY, build, resident};
 #[cfg(feature = "yara")]
-use installed::{build, resident};
+use installed::build;
+#[cfg(feature = "yara")]
+use resident::resident;
 
 /// `kind = "yara"`
 pub(crate) const KIND: Kind = Kind {

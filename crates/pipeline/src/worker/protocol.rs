@@ -10,7 +10,7 @@
 //!    | <-- Done ------------------------------------- |   ready for the next message
 //! ```
 //!
-//! The worker is told nothing that it could give away but the message it has in hand.
+//! The worker is told nothing that it could give away but its rules and the message it has in hand.
 
 use std::path::PathBuf;
 

@@ -6,6 +6,7 @@ use std::io::{self, BufRead, BufReader};
 use aws_lc_rs::digest;
 
 use crate::files::Files;
+use crate::ruleset::version_by;
 use crate::trial::Sample;
 use crate::words::told;
 
@@ -55,9 +56,8 @@ impl Lists {
             return Err(format!("lists of digests, but {}", faults.join("; ")));
         }
         let entries: usize = lists.iter().map(|list| list.sha256.len() + list.md5.len()).sum();
-        let seen: String =
-            seen.finish().as_ref().iter().take(8).map(|octet| format!("{octet:02x}")).collect();
-        Ok(Self { lists, version: format!("{entries} entries, {seen}").into() })
+        let version = format!("{entries} entries, {}", version_by(&seen.finish())).into();
+        Ok(Self { lists, version })
     }
 
     pub(super) fn version(&self) -> Box<str> {

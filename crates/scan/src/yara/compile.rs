@@ -12,6 +12,7 @@ use yara_x::errors::CompileError;
 use yara_x::{Compiler, Rules, SourceCode};
 
 use crate::files::Files;
+use crate::ruleset::version_by;
 use crate::trial::Sample;
 
 /// The largest file of rules.
@@ -121,8 +122,7 @@ fn compile(files: &Files) -> Result<(Rules, Box<str>), Vec<String>> {
         return Err(faults);
     }
     let rules = compiler.build();
-    let seen: String = seen.finish().as_ref().iter().take(8).map(|octet| format!("{octet:02x}")).collect();
-    let version = format!("{} rules, {seen}", rules.iter().count()).into();
+    let version = format!("{} rules, {}", rules.iter().count(), version_by(&seen.finish())).into();
     Ok((rules, version))
 }
 

@@ -5,8 +5,8 @@ use std::sync::Arc;
 
 use arc_swap::ArcSwap;
 use bytes::Bytes;
-use sensor_mail::{Part, Severity};
-use sensor_pipeline::{Budget, Dissected, Inspector, Looking, Octets, Piece, Report, Scanner};
+use sensor_mail::Severity;
+use sensor_pipeline::{Budget, Dissected, Looking, Octets, Piece, Report, Scanner};
 
 use super::compile::{Compiled, RuleSet, Unusable};
 use super::{KIND, RULES, SIZE_MAX};
@@ -81,7 +81,8 @@ fn look_at_all(rules: &RuleSet, mail: &Dissected, budget: &Budget, report: &mut 
             Err(trouble) => trouble.tell(Some(piece.part.id), report),
         }
     }
-    rules.look(held.iter().map(|(part, octets)| (*part, &octets[..])), budget, report);
+    let parts = held.iter().map(|(part, octets)| (*part, &octets[..]));
+    rules.look(&mut rules.scanner(), parts, budget, report);
 }
 
 /// The octets of a part in memory.
@@ -139,30 +140,5 @@ impl Installed for Yara {
 
     fn in_worker(&self) -> Option<Share> {
         Some(Share { kind: &KIND, octets: self.compiled.load().octets.clone() })
-    }
-}
-
-/// In a worker process.
-struct Resident {
-    name: Box<str>,
-    rules: RuleSet,
-}
-
-pub(super) fn resident(name: &str, compiled: &[u8]) -> Result<Box<dyn Inspector>, String> {
-    let rules = RuleSet::from_octets(compiled).map_err(|unusable| unusable.to_string())?;
-    Ok(Box::new(Resident { name: name.into(), rules }))
-}
-
-impl Inspector for Resident {
-    fn name(&self) -> &str {
-        &self.name
-    }
-
-    fn ruleset(&self) -> Option<Box<str>> {
-        Some(self.rules.version().into())
-    }
-
-    fn inspect(&self, parts: &[(Part, Bytes)], budget: &Budget, report: &mut Report) {
-        self.rules.look(parts.iter().map(|(part, octets)| (part, &octets[..])), budget, report);
     }
 }

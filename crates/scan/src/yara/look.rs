@@ -16,22 +16,28 @@ const MATCHES_MAX: usize = 16;
 const TAGS_MAX: usize = 32;
 
 impl RuleSet {
-    /// Looks at parts in memory, one after the other. It ends with the budget: within a part by the time, up to a
-    /// second late, and between two parts also when it is cancelled.
+    /// What looks by these rules. Making it takes longer than looking at a small part, and it may look again.
+    pub(super) fn scanner(&self) -> Scanner<'_> {
+        let mut scanner = Scanner::new(self.rules());
+        scanner.max_matches_per_pattern(MATCHES_MAX);
+        scanner
+    }
+
+    /// Looks at parts in memory, one after the other, by a scanner of these rules. It ends with the budget: within
+    /// a part by the time, up to a second late, and between two parts also when it is cancelled.
     pub(super) fn look<'a>(
         &self,
+        scanner: &mut Scanner<'_>,
         parts: impl Iterator<Item = (&'a Part, &'a [u8])>,
         budget: &Budget,
         report: &mut Report,
     ) {
         report.used(self.version());
-        let mut scanner = Scanner::new(self.rules());
-        scanner.max_matches_per_pattern(MATCHES_MAX);
         for (part, octets) in parts {
             if octets.len() as u64 > self.size_max() {
                 let why = format!("{} octets, and size_max is {}", octets.len(), self.size_max());
                 report.missed(Some(part.id), Missed::Skipped(why.into()));
-            } else if let Err(over) = self.look_at(&mut scanner, part.id, octets, budget, report) {
+            } else if let Err(over) = self.look_at(scanner, part.id, octets, budget, report) {
                 return report.over(None, over);
             }
         }

@@ -5,10 +5,13 @@ use sensor_scan::{KINDS, Kind, Value};
 
 use crate::check::{build, list, text};
 
+/// What keys are set to.
+type Keys = Vec<(&'static str, Value)>;
+
 #[test]
 fn every_fault_is_told_at_once_with_its_key() {
     let yara = if cfg!(feature = "yara") { "rules" } else { "kind" };
-    let cases: [(&str, Vec<(&'static str, Value)>, &[&str]); 10] = [
+    let cases: [(&str, Keys, &[&str]); 10] = [
         ("clamd", vec![("address", text("nowhere"))], &["address"]),
         ("clamd", vec![("adress", text("/a")), ("size_max", Value::Number(0))], &["adress", "size_max"]),
         ("clamd", vec![("size_max", text("25 MiB")), ("look_at", text("all"))], &["look_at", "size_max"]),

@@ -6,6 +6,7 @@
 
 mod check;
 mod clamd;
+mod docs;
 mod exec;
 mod fake;
 mod faults;

@@ -6,9 +6,11 @@ use std::time::Duration;
 use bytes::Bytes;
 use sensor_mail::finding::Missed;
 use sensor_mail::{PartId, Severity};
-use sensor_pipeline::{Inspector, Place, Report};
+use sensor_pipeline::{Budget, Inspector, Place, Report};
 use sensor_scan::{Installed, Reloaded, Sample, Value, inspectors, place, supplies};
 use tempfile::TempDir;
+use tokio::time::Instant;
+use tokio_util::sync::CancellationToken;
 
 use crate::check::{self, budget, build, id, list, now, scan, text, whys};
 
@@ -162,8 +164,8 @@ async fn rules_go_to_another_process() {
 const SLOW: &str = r#"
 rule slow {
     condition:
-        for all i in (0 .. filesize) : (
-            for all j in (0 .. filesize) : ( uint8(i) + uint8(j) < 1000 )
+        for all i in (0 .. filesize - 1) : (
+            for all j in (0 .. filesize - 1) : ( uint8(i) + uint8(j) < 1000 )
         )
 }
 "#;
@@ -177,25 +179,55 @@ async fn slow_rules_end_with_the_budget() {
     sample.line.push_str(&"x".repeat(1 << 20));
     let (_, coverage) = scan(&*scanner, &sample.mail(id(), now()), &budget(Duration::from_secs(1))).await;
     assert_eq!(whys(&coverage), [Missed::TimedOut]);
-    // The engine itself ends, where nobody abandons it.
+    // The engine itself ends, where nobody abandons it, and is as good as new for the next message.
+    rules.write("notes.yar", NOTES);
+    scanner.reload().unwrap();
     let there = resident(&scanner);
-    let looked = tokio::task::spawn_blocking(move || inspect(&*there, &sample, Duration::from_millis(1_500)));
-    let report = tokio::time::timeout(LONG, looked).await.expect("it does not end").unwrap();
-    assert_eq!(report.gaps().len(), 1);
-    assert_eq!(report.gaps()[0].why, Missed::TimedOut);
+    let looked = tokio::task::spawn_blocking(move || {
+        let slow = inspect(&*there, &sample, Duration::from_millis(1_500));
+        (slow, inspect(&*there, &Sample::harmless(), LONG), there)
+    });
+    let looked = tokio::time::timeout(LONG, looked).await.expect("it does not end");
+    let (slow, next, there) = looked.unwrap();
+    assert_eq!(slow.gaps().len(), 1);
+    assert_eq!(slow.gaps()[0].why, Missed::TimedOut);
+    // On another thread, where it has no scanner yet.
+    assert_eq!(next, inspect(&*there, &Sample::harmless(), LONG));
+    assert_eq!((next.gaps().len(), next.findings().is_empty()), (0, false));
 }
+
+/// Takes some ten milliseconds on a file of a hundred kilobytes.
+const STEADY: &str = "rule steady { condition: for all i in (0 .. filesize - 1) : ( uint8(i) < 1000 ) }";
 
 /// The clock of the engine ticks once a second, whenever a look begins: none may be ended by a tick that comes
 /// before its deadline.
 #[tokio::test]
-async fn looks_that_are_short_enough_are_not_cut_short() {
+async fn no_look_is_cut_short() {
+    const DEADLINE: Duration = Duration::from_millis(900);
     let rules = Rules::new();
-    rules.write("notes.yar", NOTES);
-    let scanner = rules.scanner([]);
-    let there = resident(&scanner);
-    let begun = tokio::time::Instant::now();
-    while begun.elapsed() < Duration::from_millis(2_500) {
-        let report = inspect(&*there, &Sample::harmless(), Duration::from_millis(900));
-        assert_eq!(report.gaps(), []);
+    rules.write("steady.yar", STEADY);
+    let there = resident(&rules.scanner([]));
+    let mut sample = Sample::harmless();
+    sample.line.push_str(&"x".repeat(100_000));
+    let all_begun = Instant::now();
+    while all_begun.elapsed() < Duration::from_millis(3_500) {
+        let begun = Instant::now();
+        let report = inspect(&*there, &sample, DEADLINE);
+        assert!(report.gaps().is_empty() || begun.elapsed() >= DEADLINE, "{report:?}");
     }
+}
+
+/// Nobody waits for a rule once its result is not wanted any more.
+#[tokio::test]
+async fn a_look_is_cancelled() {
+    let rules = Rules::new();
+    rules.write("slow.yar", SLOW);
+    let scanner = rules.scanner([]);
+    let mut sample = Sample::harmless();
+    sample.line.push_str(&"x".repeat(1 << 20));
+    let (mail, token) = (sample.mail(id(), now()), CancellationToken::new());
+    // The thread that looks ends at the deadline, and the test with it.
+    let budget = Budget::new(Instant::now() + Duration::from_secs(3), token.clone());
+    let ((_, coverage), ()) = tokio::join!(scan(&*scanner, &mail, &budget), async { token.cancel() });
+    assert_eq!(whys(&coverage), [Missed::Failed("cancelled".into())]);
 }
