@@ -67,7 +67,9 @@ pub(super) fn openable(
             || name.and_then(name::extension).is_some_and(|it| row.extensions.contains(&it.as_str()))
     };
     let textual = || shown.iter().all(|kind| kind.row().family == Family::Text);
-    let by_word = if role == Role::Enclosed || (says(Kind::Mail) && textual()) {
+    // Outlook's formats enclose messages in themselves: those are no mail.
+    let is_enclosed = role == Role::Enclosed && !says(Kind::Tnef) && !says(Kind::Msg);
+    let by_word = if is_enclosed || (says(Kind::Mail) && textual()) {
         Kind::Mail
     } else if says(Kind::Html) && textual() {
         Kind::Html
