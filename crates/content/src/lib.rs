@@ -44,5 +44,5 @@ pub mod tnef;
 mod yard;
 
 pub use aids::{AidError, Aids, Alone, Foreign, Tarred};
-pub use explode::{Exploded, explode};
+pub use explode::{Exploded, Message, explode};
 pub use limits::Limits;
