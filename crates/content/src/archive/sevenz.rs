@@ -44,8 +44,12 @@ fn read(octets: &Bytes, password: Password, is_tried: bool, yard: &mut Yard<'_>)
     let mut trouble_within = None;
     let mut has_put = false;
     let outcome = archive.for_each_entries(|entry, reader| {
+        // Told to end, the reader ends a block: entries without content are still to come.
+        if trouble_within.is_some() {
+            return Ok(false);
+        }
         let put = member(entry, reader, is_tried && !has_put, yard);
-        has_put |= put.is_ok();
+        has_put |= put.is_ok() && entry.has_stream();
         trouble_within = put.err();
         Ok(trouble_within.is_none())
     });
