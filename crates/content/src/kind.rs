@@ -15,6 +15,7 @@ mod sniff;
 mod table;
 mod zip;
 
+use claim::Claim;
 pub(crate) use table::Kind;
 use table::{Family, Row};
 
@@ -46,13 +47,14 @@ impl Looks {
 
     fn seen(octets: &[u8], role: Role, declared: Option<&str>, name: Option<&str>) -> Self {
         let mut kinds = sniff::kinds(octets);
+        let claim = Claim::new(declared, name);
         let mut flags = Flags::default();
         flags.raise_if(PartFlag::Polyglot, sniff::is_polyglot(&kinds));
-        flags.raise_if(PartFlag::TypeMismatch, claim::is_false(&kinds, declared, name));
+        flags.raise_if(PartFlag::TypeMismatch, claim.is_false(&kinds));
         flags.raise_if(PartFlag::Executable, kinds.iter().any(|kind| kind.row().executable));
         flags.raise_if(PartFlag::Encrypted, kinds.contains(&Kind::Pdf) && sniff::is_encrypted_pdf(octets));
         let detected = kinds.first().map(|kind| kind.row().media).or_else(|| sniff::other(octets));
-        kinds.extend(claim::openable(octets, role, declared, name, &kinds));
+        kinds.extend(claim.openable(octets, role, &kinds));
         Self { detected, kinds, flags }
     }
 }

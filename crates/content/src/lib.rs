@@ -42,7 +42,9 @@ mod tests;
 mod text;
 pub mod tnef;
 mod yard;
+#[cfg(any(test, feature = "yardstick"))]
+pub mod yardstick;
 
 pub use aids::{AidError, Aids, Alone, Foreign, Tarred};
-pub use explode::{Exploded, explode};
+pub use explode::{Exploded, Message, explode};
 pub use limits::Limits;

@@ -205,7 +205,7 @@ fn body(kind: Kind, property: Property<'_>, code_page: CodePage, visit: &mut Vis
 fn rtf_body(packed: &[u8], damages: &mut Damages, visit: &mut Visitor<'_>) -> ControlFlow<()> {
     let rtf = rtf::decompress(packed, damages);
     let shown = rtf::shown(&rtf);
-    found_body(Kind::Rtf, None, Cow::Borrowed(&rtf), visit)?;
+    found_body(Kind::Rtf, None, Cow::Owned(rtf), visit)?;
     let kind = match shown.form {
         Form::Html => Kind::Html,
         Form::Text => Kind::Text,

@@ -64,13 +64,13 @@ struct Splitter<'s, 'a> {
 }
 
 /// What is declared about a part.
-struct Declared {
-    media: Option<Value>,
-    disposition: Option<Value>,
+struct Declared<'o> {
+    media: Option<Value<'o>>,
+    disposition: Option<Value<'o>>,
     encoding: Encoding,
 }
 
-impl Splitter<'_, '_> {
+impl<'s> Splitter<'s, '_> {
     fn run(mut self, mut head: Head) -> Result<(), Trouble> {
         while let Some(delimiter) = self.entity(&head)? {
             let Some(start) = self.pass(delimiter)? else { return Ok(()) };
@@ -123,10 +123,11 @@ impl Splitter<'_, '_> {
         Ok(end)
     }
 
-    fn declared(&self, head: &Head) -> Declared {
+    fn declared(&self, head: &Head) -> Declared<'s> {
+        let octets = self.octets;
         let value =
-            |field| head.first(field, self.octets).map(Value::parse).filter(|value| !value.word.is_empty());
-        let encoding = head.first(Field::ContentTransferEncoding, self.octets).map(Encoding::named);
+            |field| head.first(field, octets).map(Value::parse).filter(|value| !value.word.is_empty());
+        let encoding = head.first(Field::ContentTransferEncoding, octets).map(Encoding::named);
         Declared {
             media: value(Field::ContentType),
             disposition: value(Field::ContentDisposition),
@@ -139,7 +140,7 @@ impl Splitter<'_, '_> {
     fn multipart(
         &mut self,
         head: &Head,
-        declared: &Declared,
+        declared: &Declared<'_>,
         number: Option<&str>,
     ) -> Result<Option<Delimiter>, Trouble> {
         let Some(media) = declared.media.as_ref().filter(|media| media.word.starts_with("multipart/")) else {
@@ -195,7 +196,7 @@ impl Splitter<'_, '_> {
     fn leaf(
         &mut self,
         head: &Head,
-        declared: Declared,
+        declared: Declared<'_>,
         number: Option<String>,
         body: Bytes,
     ) -> Result<(), Trouble> {
@@ -230,8 +231,8 @@ impl Splitter<'_, '_> {
 }
 
 /// Fills in what is declared of a part.
-fn describe(find: &mut Find, declared: Declared, is_in_digest: bool) {
-    let name = |value: &Option<Value>, key: &str| value.as_ref().and_then(|value| value.parameter(key));
+fn describe(find: &mut Find, declared: Declared<'_>, is_in_digest: bool) {
+    let name = |value: &Option<Value<'_>>, key: &str| value.as_ref().and_then(|value| value.parameter(key));
     find.name = name(&declared.disposition, "filename").or_else(|| name(&declared.media, "name"));
     find.charset = name(&declared.media, "charset").map(Into::into);
     let is_attached = declared.disposition.is_some_and(|it| it.word == "attachment") || find.name.is_some();

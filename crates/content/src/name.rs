@@ -37,26 +37,35 @@ fn is_deceptive(c: char) -> bool {
 }
 
 /// What a member of an archive is called without its directories.
-pub(crate) fn last(name: &str) -> String {
-    name.trim_end_matches(['/', '\\']).rsplit(['/', '\\']).next().unwrap_or_default().to_owned()
+pub(crate) fn last(name: &str) -> &str {
+    name.trim_end_matches(['/', '\\']).rsplit(['/', '\\']).next().unwrap_or_default()
 }
 
-/// A name as a step of a path.
-pub(crate) fn step(name: &str) -> String {
-    name.replace('/', "\u{2215}")
+/// Adds a name to a path, as one step of it.
+pub(crate) fn add_step(name: &str, path: &mut String) {
+    let mut rest = name;
+    while let Some((before, behind)) = rest.split_once('/') {
+        path.push_str(before);
+        path.push('\u{2215}');
+        rest = behind;
+    }
+    path.push_str(rest);
 }
 
 /// The extension in lower case. Windows drops dots and blanks at the end of a name, and nobody sees what is
 /// hidden in it.
 pub(crate) fn extension(name: &str) -> Option<String> {
     let (stem, extension) = name.trim_end_matches(['.', ' ']).rsplit_once('.')?;
-    let extension: String = extension.chars().filter(|c| !is_hidden(*c)).collect();
+    let mut extension = extension.to_owned();
+    if !extension.is_ascii() || extension.contains(is_hidden) {
+        extension.retain(|c| !is_hidden(c));
+    }
+    extension.make_ascii_lowercase();
     let is_one = !stem.is_empty() && !extension.is_empty() && extension.len() <= 10;
-    (is_one && extension.bytes().all(|octet| octet.is_ascii_alphanumeric()))
-        .then(|| extension.to_ascii_lowercase())
+    (is_one && extension.bytes().all(|octet| octet.is_ascii_alphanumeric())).then_some(extension)
 }
 
-/// Extensions that a double click runs, on Windows first of all.
+/// Extensions that a double click runs, on Windows first of all; in order, to be searched.
 const RUN: &[&str] = &[
     "app", "appx", "bat", "chm", "cmd", "com", "command", "cpl", "desktop", "dll", "exe", "gadget", "hta",
     "inf", "jar", "js", "jse", "lnk", "msc", "msi", "msix", "msp", "pif", "ps1", "reg", "run", "scf", "scr",
@@ -71,16 +80,16 @@ const SHOWN: &[&str] = &[
 ];
 
 /// Whether a double click on a file of this name runs it.
-pub(crate) fn is_run(name: &str) -> bool {
-    extension(name).is_some_and(|extension| RUN.contains(&extension.as_str()))
+fn is_run(name: &str) -> bool {
+    extension(name).is_some_and(|extension| RUN.binary_search(&extension.as_str()).is_ok())
 }
 
-/// A harmless extension before one that is run; blanks between them push the second out of sight.
+/// A harmless extension stands before the last one; blanks between them push the last out of sight.
 fn is_double(name: &str) -> bool {
     let trimmed = name.trim_end_matches(['.', ' ']);
     let Some((stem, _)) = trimmed.rsplit_once('.') else { return false };
     let before = stem.rsplit_once('.').map(|(_, before)| before.trim().to_ascii_lowercase());
-    is_run(name) && before.is_some_and(|before| SHOWN.contains(&before.as_str()))
+    before.is_some_and(|before| SHOWN.contains(&before.as_str()))
 }
 
 /// As many blanks push an extension out of sight.
@@ -89,10 +98,11 @@ const PADDING: &str = "          ";
 /// What is remarkable about a name.
 pub(crate) fn remarks(name: &str) -> Flags {
     let mut flags = Flags::default();
-    let padded = name.trim().find(PADDING).is_some();
+    let padded = name.len() > PADDING.len() && name.trim().contains(PADDING);
     flags.raise_if(PartFlag::DeceptiveName, padded || name.contains(is_deceptive));
-    flags.raise_if(PartFlag::DoubleExtension, is_double(name));
-    flags.raise_if(PartFlag::Executable, is_run(name));
+    let is_run = is_run(name);
+    flags.raise_if(PartFlag::DoubleExtension, is_run && is_double(name));
+    flags.raise_if(PartFlag::Executable, is_run);
     flags
 }
 
@@ -142,6 +152,13 @@ mod tests {
         ] {
             assert_eq!(last(name), expected);
         }
-        assert_eq!(step("a/b"), "a\u{2215}b");
+        let mut path = String::from("1/");
+        add_step("a/b/", &mut path);
+        assert_eq!(path, "1/a\u{2215}b\u{2215}");
+    }
+
+    #[test]
+    fn what_is_searched_is_in_order() {
+        assert!(RUN.is_sorted());
     }
 }

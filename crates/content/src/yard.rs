@@ -13,17 +13,19 @@ use sensor_mail::Recipient;
 use sensor_mail::part::{Part, PartFlag, PartId, PartPath, Role, Unopened, WhyUnopened};
 
 use crate::budget::{Budget, End};
-use crate::digest::Digests;
+use crate::digest::{self, Digests, Tally};
 use crate::flags::Flags;
 use crate::kind::Looks;
 use crate::openers::{Format, Turn, formats};
 use crate::password::Words;
-use crate::{Aids, Limits, name};
+use crate::{Aids, Limits, Message, name};
 
 /// The longest step of a path, and the longest name of a part, in octets: PATH_MAX of Linux bounds what any
 /// file system holds.
 const SEGMENT_OCTETS_MAX: usize = 128;
 const NAME_OCTETS_MAX: usize = 1_024;
+/// What most steps have room in.
+const PATH_OCTETS: usize = 32;
 /// The longest media type that is kept, in octets (RFC 6838 section 4.2 allows 127 on each side).
 const DECLARED_OCTETS_MAX: usize = 255;
 /// The longest detail of a gap, in octets.
@@ -113,6 +115,7 @@ pub(crate) struct Yard<'a> {
     /// Whom the message names as recipients.
     pub(crate) recipients: Vec<Recipient>,
     parts: Vec<(Part, Bytes)>,
+    tally: Tally,
     contexts: Vec<Context>,
     due: [VecDeque<Due>; 2],
     paths: HashSet<Box<str>>,
@@ -128,6 +131,7 @@ impl<'a> Yard<'a> {
             words: Words::default(),
             recipients: Vec::new(),
             parts: Vec::new(),
+            tally: Tally::default(),
             contexts: Vec::new(),
             due: [VecDeque::new(), VecDeque::new()],
             paths: HashSet::new(),
@@ -137,9 +141,12 @@ impl<'a> Yard<'a> {
     }
 
     /// The message itself, which no budget keeps from being a part.
-    pub(crate) fn put_message(&mut self, octets: Bytes) {
+    pub(crate) fn put_message(&mut self, message: Message) {
         let _ = self.budget.take_part();
-        self.push(Find::new(Role::Message, octets), None, 0);
+        let sha256 = message.sha256.unwrap_or_else(|| digest::sha256(&message.octets));
+        // Its entropy is known when all is counted that lies in it.
+        let digests = Digests { sha256, blake3: digest::blake3(&message.octets), entropy: 0 };
+        self.push(Find::new(Role::Message, message.octets), digests, None, 0);
     }
 
     /// Puts what was found in the part that is being opened.
@@ -157,16 +164,17 @@ impl<'a> Yard<'a> {
             find.gaps.push(End::Octets.gap());
         }
         let depth = self.context().depth.saturating_add(1).saturating_add(find.steps);
-        let id = self.push(find, Some(self.opened), depth);
+        let (digests, histogram) = Digests::of(&find.octets);
+        self.tally.join(&self.parts[0].1, &find.octets, &histogram);
+        let id = self.push(find, digests, Some(self.opened), depth);
         if whole { Ok(id) } else { Err(End::Octets) }
     }
 
-    fn push(&mut self, find: Find, parent: Option<PartId>, depth: u16) -> PartId {
+    fn push(&mut self, find: Find, digests: Digests, parent: Option<PartId>, depth: u16) -> PartId {
         let id = PartId(u32::try_from(self.parts.len()).expect("the limit of parts is a u32"));
         let path = self.path_of(&find, parent);
         let declared = find.declared.map(|declared| cut(&declared, DECLARED_OCTETS_MAX).to_ascii_lowercase());
         let looks = Looks::of(&find.octets, find.role, declared.as_deref(), find.name.as_deref());
-        let digests = Digests::of(&find.octets);
         let mut flags = find.flags;
         flags.join(looks.flags.clone());
         flags.join(find.name.as_deref().map(name::remarks).unwrap_or_default());
@@ -315,8 +323,9 @@ impl<'a> Yard<'a> {
     fn path_of(&mut self, find: &Find, parent: Option<PartId>) -> Box<str> {
         let Some(parent) = parent else { return "".into() };
         let above = &self.parts[parent.0 as usize].0.path.0;
-        let own = own_steps(find);
-        let path = if above.is_empty() { own } else { format!("{above}/{own}") };
+        let mut path = String::with_capacity(above.len() + PATH_OCTETS);
+        path.push_str(above);
+        add_own_steps(find, &mut path);
         self.alone(path)
     }
 
@@ -337,24 +346,31 @@ impl<'a> Yard<'a> {
         free.into()
     }
 
-    pub(crate) fn into_parts(self) -> (Vec<(Part, Bytes)>, Vec<Recipient>) {
+    pub(crate) fn into_parts(mut self) -> (Vec<(Part, Bytes)>, Vec<Recipient>) {
+        let (message, octets) = &mut self.parts[0];
+        message.entropy = self.tally.finish(octets);
         (self.parts, self.recipients)
     }
 }
 
 /// A part of a mail is named by its number, and its name if it has one; a member by the last of its name.
-fn own_steps(find: &Find) -> String {
+fn add_own_steps(find: &Find, path: &mut String) {
     match (&find.segment, &find.name) {
-        (Some(segment), Some(name)) => format!("{}/{}", step(segment), step(name)),
-        (Some(segment), None) => step(segment),
-        (None, Some(name)) => step(&name::last(name)),
-        (None, None) => step(""),
+        (Some(segment), name) => {
+            add_step(segment, path);
+            name.iter().for_each(|name| add_step(name, path));
+        }
+        (None, Some(name)) => add_step(name::last(name), path),
+        (None, None) => add_step("", path),
     }
 }
 
-fn step(name: &str) -> String {
+fn add_step(name: &str, path: &mut String) {
     let name = if name.is_empty() { "unnamed" } else { name };
-    name::step(cut(&name::visible(name), SEGMENT_OCTETS_MAX))
+    if !path.is_empty() {
+        path.push('/');
+    }
+    name::add_step(cut(&name::visible(name), SEGMENT_OCTETS_MAX), path);
 }
 
 /// As much of the text as fits.

@@ -79,7 +79,7 @@ fn open(
 fn find(found: Found<'_>, whole: &Bytes, nested: &str) -> Find {
     let Found { kind, name, media_type, charset, octets } = found;
     let octets = match octets {
-        Cow::Borrowed(slice) => whole.slice_ref(slice),
+        Cow::Borrowed(slice) => within(whole, slice),
         Cow::Owned(octets) => octets.into(),
     };
     let (role, segment, declared) = match kind {
@@ -97,4 +97,11 @@ fn find(found: Found<'_>, whole: &Bytes, nested: &str) -> Find {
         name,
         ..Find::new(role, octets)
     }
+}
+
+/// A slice of the whole where it is one, else a copy: a reader may lend what it unpacked itself.
+fn within(whole: &Bytes, slice: &[u8]) -> Bytes {
+    let (outer, inner) = (whole.as_ptr_range(), slice.as_ptr_range());
+    let lies_within = outer.start <= inner.start && inner.end <= outer.end;
+    if lies_within { whole.slice_ref(slice) } else { Bytes::copy_from_slice(slice) }
 }

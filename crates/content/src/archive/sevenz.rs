@@ -11,13 +11,13 @@ use crate::openers::Trouble;
 use crate::yard::{Find, Yard};
 
 mod guard;
+mod header;
 
 /// The most passwords that are tried: each costs some 2^19 rounds of SHA-256.
 const CANDIDATES_MAX: usize = 12;
 
 /// Opens a 7z archive.
 pub(crate) fn open(octets: &Bytes, yard: &mut Yard<'_>) -> Result<(), Trouble> {
-    guard::check(octets)?;
     let mut result = read(octets, Password::empty(), false, yard);
     if !matches!(result, Err(Trouble::Encrypted)) {
         return result;
@@ -37,14 +37,19 @@ pub(crate) fn open(octets: &Bytes, yard: &mut Yard<'_>) -> Result<(), Trouble> {
 
 /// Reads the archive by a password. Nothing is put before the password has proved right.
 fn read(octets: &Bytes, password: Password, is_tried: bool, yard: &mut Yard<'_>) -> Result<(), Trouble> {
+    let octets = guard::cleared(octets, &password, is_tried)?;
     let mut archive =
         ArchiveReader::new(Cursor::new(&octets[..]), password).map_err(|error| trouble(error, is_tried))?;
     archive.set_thread_count(1);
     let mut trouble_within = None;
     let mut has_put = false;
     let outcome = archive.for_each_entries(|entry, reader| {
+        // Told to end, the reader ends a block: entries without content are still to come.
+        if trouble_within.is_some() {
+            return Ok(false);
+        }
         let put = member(entry, reader, is_tried && !has_put, yard);
-        has_put |= put.is_ok();
+        has_put |= put.is_ok() && entry.has_stream();
         trouble_within = put.err();
         Ok(trouble_within.is_none())
     });

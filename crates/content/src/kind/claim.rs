@@ -6,19 +6,63 @@ use super::table::ROWS;
 use super::{Family, Kind, Row, sniff};
 use crate::name;
 
-/// Whether a claim cannot be reconciled with what the octets show. Octets that show nothing prove nothing,
-/// and a claim that is not in the table claims nothing.
-pub(super) fn is_false(shown: &[Kind], declared: Option<&str>, name: Option<&str>) -> bool {
-    let extension = name.and_then(name::extension);
-    let by_type = declared.map(|declared| claimed(|row| is_declared(row, declared))).unwrap_or_default();
-    let by_name = extension
-        .map(|extension| claimed(|row| row.extensions.contains(&extension.as_str())))
-        .unwrap_or_default();
-    [by_type, by_name].iter().any(|claims| contradicts(claims, shown))
+/// What is said of a part by who sent it.
+pub(super) struct Claim<'a> {
+    declared: Option<&'a str>,
+    extension: Option<String>,
 }
 
-fn is_declared(row: &Row, declared: &str) -> bool {
-    row.media == declared || row.aliases.contains(&declared)
+impl<'a> Claim<'a> {
+    pub(super) fn new(declared: Option<&'a str>, name: Option<&str>) -> Self {
+        Self { declared, extension: name.and_then(name::extension) }
+    }
+
+    /// Whether it cannot be reconciled with what the octets show. Octets that show nothing prove nothing, and
+    /// a claim that is not in the table claims nothing.
+    pub(super) fn is_false(&self, shown: &[Kind]) -> bool {
+        if shown.is_empty() {
+            return false;
+        }
+        let by_type = claimed(|row| self.is_by_type(row));
+        let by_name = claimed(|row| self.is_by_name(row));
+        [by_type, by_name].iter().any(|claims| contradicts(claims, shown))
+    }
+
+    fn is_by_type(&self, row: &Row) -> bool {
+        self.declared.is_some_and(|declared| row.media == declared || row.aliases.contains(&declared))
+    }
+
+    fn is_by_name(&self, row: &Row) -> bool {
+        self.extension.as_deref().is_some_and(|extension| row.extensions.contains(&extension))
+    }
+
+    fn says(&self, kind: Kind) -> bool {
+        self.is_by_type(kind.row()) || self.is_by_name(kind.row())
+    }
+
+    fn is_text(&self) -> bool {
+        self.declared.is_some_and(|declared| declared.starts_with("text/"))
+    }
+
+    /// The types that a part is to be opened as on its word, since its octets cannot show them: text and mail
+    /// have no signature.
+    pub(super) fn openable(&self, octets: &[u8], role: Role, shown: &[Kind]) -> Option<Kind> {
+        let textual = || shown.iter().all(|kind| kind.row().family == Family::Text);
+        // Outlook's formats enclose messages in themselves: those are no mail.
+        let is_enclosed = role == Role::Enclosed && !self.says(Kind::Tnef) && !self.says(Kind::Msg);
+        let by_word = if is_enclosed || (self.says(Kind::Mail) && textual()) {
+            Kind::Mail
+        } else if self.says(Kind::Html) && textual() {
+            Kind::Html
+        } else if shown.iter().any(|kind| matches!(kind, Kind::Html | Kind::Svg | Kind::Mail)) {
+            return None;
+        } else if !octets.is_empty() && textual() && (self.is_text() || sniff::is_textual(octets)) {
+            Kind::Text
+        } else {
+            return None;
+        };
+        (!shown.contains(&by_word)).then_some(by_word)
+    }
 }
 
 fn claimed(claims: impl Fn(&Row) -> bool) -> Vec<&'static Row> {
@@ -50,37 +94,4 @@ fn reconciled(claim: &Row, shown: &Row) -> bool {
         Family::Zip => shown.kind == Kind::Zip,
         Family::Alone => false,
     }
-}
-
-/// The types that a part is to be opened as on its word, since its octets cannot show them: text and mail
-/// have no signature.
-pub(super) fn openable(
-    octets: &[u8],
-    role: Role,
-    declared: Option<&str>,
-    name: Option<&str>,
-    shown: &[Kind],
-) -> Option<Kind> {
-    let says = |kind: Kind| {
-        let row = kind.row();
-        declared.is_some_and(|declared| is_declared(row, declared))
-            || name.and_then(name::extension).is_some_and(|it| row.extensions.contains(&it.as_str()))
-    };
-    let textual = || shown.iter().all(|kind| kind.row().family == Family::Text);
-    let by_word = if role == Role::Enclosed || (says(Kind::Mail) && textual()) {
-        Kind::Mail
-    } else if says(Kind::Html) && textual() {
-        Kind::Html
-    } else if shown.iter().any(|kind| matches!(kind, Kind::Html | Kind::Svg | Kind::Mail)) {
-        return None;
-    } else if !octets.is_empty() && textual() && (is_text(declared) || sniff::is_textual(octets)) {
-        Kind::Text
-    } else {
-        return None;
-    };
-    (!shown.contains(&by_word)).then_some(by_word)
-}
-
-fn is_text(declared: Option<&str>) -> bool {
-    declared.is_some_and(|declared| declared.starts_with("text/"))
 }

@@ -1,6 +1,8 @@
 //! What octets show by themselves.
 
-use memchr::memmem;
+use std::sync::LazyLock;
+
+use memchr::memmem::{self, Finder};
 
 use super::{Kind, ole, zip};
 
@@ -58,9 +60,10 @@ static MAGICS: &[Magic] = &[
 
 /// The types that the octets show, the one at their begin first. More than one is a polyglot.
 pub(super) fn kinds(octets: &[u8]) -> Vec<Kind> {
+    static PDF: LazyLock<Finder<'_>> = LazyLock::new(|| Finder::new(b"%PDF-"));
     let mut kinds: Vec<Kind> = first(octets).into_iter().collect();
     let behind = [
-        memmem::find(&octets[..octets.len().min(PDF_WITHIN)], b"%PDF-").map(|_| Kind::Pdf),
+        PDF.find(&octets[..octets.len().min(PDF_WITHIN)]).map(|_| Kind::Pdf),
         zip::behind(octets),
         hidden_page(octets, &kinds),
     ];
@@ -84,8 +87,7 @@ fn may_stand_behind(kinds: &[Kind], other: Kind) -> bool {
 
 /// The type at the begin.
 fn first(octets: &[u8]) -> Option<Kind> {
-    let magic =
-        MAGICS.iter().find(|Magic(at, sign, _)| octets.get(*at..).is_some_and(|it| it.starts_with(sign)));
+    let magic = MAGICS.iter().find(|Magic(at, sign, _)| stands(octets, *at, sign));
     magic
         .filter(|Magic(_, _, kind)| holds_up(*kind, octets))
         .map(|Magic(_, _, kind)| *kind)
@@ -96,6 +98,11 @@ fn first(octets: &[u8]) -> Option<Kind> {
         .or_else(|| bmp(octets))
         .or_else(|| lha(octets))
         .or_else(|| text(octets))
+}
+
+/// Whether a sign stands there. Most do not by their first octet, and to compare all of a slice is a call.
+fn stands(octets: &[u8], place: usize, sign: &[u8]) -> bool {
+    octets.get(place) == sign.first() && octets.get(place..).is_some_and(|it| it.starts_with(sign))
 }
 
 type Proof = fn(&[u8]) -> bool;
@@ -136,8 +143,11 @@ fn program(octets: &[u8]) -> Option<Kind> {
         let count = octets.get(4..8).map(|it| u32::from_be_bytes([it[0], it[1], it[2], it[3]]));
         return count.map(|count| if count < 40 { Kind::MachO } else { Kind::JavaClass });
     }
+    if !octets.starts_with(b"#!") {
+        return None;
+    }
     let line = octets.split(|octet| *octet == b'\n').next().unwrap_or_default();
-    (line.starts_with(b"#!") && line.len() < 256 && line.contains(&b'/')).then_some(Kind::Script)
+    (line.len() < 256 && line.contains(&b'/')).then_some(Kind::Script)
 }
 
 /// "BZh", the size of a block, and the sign of one (or of the end).
@@ -180,6 +190,9 @@ const PAGE: &[&[u8]] = &[
 
 fn text(octets: &[u8]) -> Option<Kind> {
     let begin = octets.strip_prefix(b"\xef\xbb\xbf").unwrap_or(octets).trim_ascii_start();
+    if !begin.starts_with(b"<") {
+        return None;
+    }
     let begin = begin[..begin.len().min(TEXT_OCTETS)].to_ascii_lowercase();
     let has = |words: &[u8]| memmem::find(&begin, words).is_some();
     if PAGE.iter().any(|sign| begin.starts_with(sign)) {
@@ -209,7 +222,9 @@ fn is_image(kind: Kind) -> bool {
 /// Whether the begin is text of some ASCII-like charset: no control characters but those of layout.
 pub(super) fn is_textual(octets: &[u8]) -> bool {
     let begin = &octets[..octets.len().min(TEXT_OCTETS)];
-    !begin.iter().any(|octet| matches!(octet, 0..=6 | 14..=26 | 28..=31 | 127))
+    // To look at all of them is what the vector unit does; to stop at the first is not.
+    let is_control = |octet: &u8| matches!(octet, 0..=6 | 14..=26 | 28..=31 | 127);
+    !begin.iter().fold(false, |found, octet| found | is_control(octet))
 }
 
 /// The dictionary that says how a PDF is encrypted is named in its trailer.

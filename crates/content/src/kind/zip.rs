@@ -1,6 +1,8 @@
 //! Which purpose a zip archive has.
 
-use memchr::memmem;
+use std::sync::LazyLock;
+
+use memchr::memmem::{self, Finder};
 
 use super::Kind;
 
@@ -25,9 +27,11 @@ const PURPOSES: &[(&[u8], Kind)] = &[
 
 /// The type of what begins as a zip archive. "PK00" begins one that was meant to be split.
 pub(super) fn kind(octets: &[u8]) -> Option<Kind> {
-    let begins =
-        octets.starts_with(MEMBER) || octets.starts_with(b"PK00PK\x03\x04") || octets.starts_with(END);
-    begins.then(|| purpose(octets))
+    begins(octets).then(|| purpose(octets))
+}
+
+fn begins(octets: &[u8]) -> bool {
+    octets.starts_with(MEMBER) || octets.starts_with(b"PK00PK\x03\x04") || octets.starts_with(END)
 }
 
 fn purpose(octets: &[u8]) -> Kind {
@@ -40,12 +44,13 @@ fn purpose(octets: &[u8]) -> Kind {
 /// The type of an archive that ends what begins otherwise. Its record has to lead back to the directory, and
 /// its comment to the end: archives lie in documents openly.
 pub(super) fn behind(octets: &[u8]) -> Option<Kind> {
-    if kind(octets).is_some() {
+    static FINDER: LazyLock<Finder<'_>> = LazyLock::new(|| Finder::new(END));
+    if begins(octets) {
         return None;
     }
     let tail = &octets[octets.len().saturating_sub(END_WITHIN)..];
     // Forwards, since that is what the vector unit searches.
-    let record = &tail[memmem::find_iter(tail, END).last()?..];
+    let record = &tail[FINDER.find_iter(tail).last()?..];
     let number =
         |at: usize| record.get(at..at + 4).map(|it| u32::from_le_bytes([it[0], it[1], it[2], it[3]]));
     let size = usize::try_from(number(12)?).ok()?;

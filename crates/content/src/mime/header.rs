@@ -109,12 +109,12 @@ impl Reader {
     }
 
     fn field(&mut self, name: &[u8], line: &[u8], at: usize) {
-        let name = name.to_ascii_lowercase();
-        if name.starts_with(b"content-") && self.stray.take().is_some() {
+        if self.stray.is_some() && is_of_mime(name) {
+            self.stray = None;
             self.head.defect = Some("a line of the header block is no field");
         }
         let colon = memchr(b':', line).map_or(line.len(), |colon| colon + 1);
-        let known = NAMES.iter().find(|(known, _)| *known == name).map(|(_, field)| *field);
+        let known = NAMES.iter().find(|(known, _)| known.eq_ignore_ascii_case(name)).map(|(_, field)| *field);
         self.open = known.and_then(|field| self.keep(field, at + colon..at + line.len()));
     }
 
@@ -152,6 +152,10 @@ impl Reader {
         }
         self.head
     }
+}
+
+fn is_of_mime(name: &[u8]) -> bool {
+    name.get(..8).is_some_and(|begin| begin.eq_ignore_ascii_case(b"content-"))
 }
 
 /// RFC 5322 sections 2.2 and 4.5: printable ASCII, and in old mail white space before the colon.

@@ -4,7 +4,10 @@
 //! (RFC 2047 section 5, and most mail programs do it all the same). Nothing is refused: what is no
 //! parameter is passed over.
 
+use std::borrow::Cow;
 use std::collections::BTreeMap;
+
+use memchr::{memchr, memchr2};
 
 use super::facade;
 use crate::text::charset;
@@ -16,81 +19,134 @@ const PARAMETERS_MAX: usize = 200;
 
 /// A value in its pieces.
 #[derive(Debug, Default, PartialEq, Eq)]
-pub(super) struct Value {
+pub(super) struct Value<'a> {
     /// The media type or the disposition, in lower case.
     pub(super) word: String,
-    plain: BTreeMap<String, Vec<u8>>,
-    /// What RFC 2231 knows: sections by number, each with whether it is percent-encoded.
-    continued: BTreeMap<String, BTreeMap<u32, (bool, Vec<u8>)>>,
+    /// What stands behind it, in one line. Most parameters are never asked for: they are read by who asks.
+    parameters: Cow<'a, [u8]>,
 }
 
-impl Value {
-    pub(super) fn parse(value: &[u8]) -> Self {
-        let unfolded: Vec<u8> = value[..value.len().min(VALUE_OCTETS_MAX)]
-            .iter()
-            .copied()
-            .filter(|octet| !matches!(octet, b'\r' | b'\n'))
-            .collect();
-        let mut pieces = pieces(&unfolded).into_iter();
-        let mut parsed = Self { word: word(pieces.next().unwrap_or_default()), ..Self::default() };
-        pieces.take(PARAMETERS_MAX).for_each(|piece| parsed.add(piece));
-        parsed
+/// What RFC 2231 knows: sections by number, each with whether it is percent-encoded.
+type Sections<'v> = BTreeMap<u32, (bool, Cow<'v, [u8]>)>;
+
+impl<'a> Value<'a> {
+    pub(super) fn parse(value: &'a [u8]) -> Self {
+        let unfolded = unfolded(&value[..value.len().min(VALUE_OCTETS_MAX)]);
+        let mut pieces = Pieces::of(&unfolded);
+        let word = word(pieces.next().unwrap_or_default());
+        let behind = pieces.rest.map_or(unfolded.len(), |rest| unfolded.len() - rest.len());
+        let parameters = match unfolded {
+            Cow::Borrowed(line) => Cow::Borrowed(&line[behind..]),
+            Cow::Owned(line) => Cow::Owned(line[behind..].to_vec()),
+        };
+        Self { word, parameters }
     }
 
     /// The value of a parameter, decoded; the one with a charset before the plain one (RFC 6266
     /// section 4.3).
     pub(super) fn parameter(&self, name: &str) -> Option<String> {
-        self.continued.get(name).map(joined).or_else(|| self.plain.get(name).map(|plain| decoded(plain)))
+        let (plain, sections) = self.named(name);
+        if sections.is_empty() { plain.map(|plain| decoded(&plain)) } else { Some(joined(&sections)) }
     }
 
     /// The value of a parameter as it came.
     pub(super) fn octets(&self, name: &str) -> Option<Vec<u8>> {
-        self.plain.get(name).cloned().or_else(|| self.continued.get(name).map(|it| joined(it).into_bytes()))
+        let (plain, sections) = self.named(name);
+        let continued = || (!sections.is_empty()).then(|| joined(&sections).into_bytes());
+        plain.map(Cow::into_owned).or_else(continued)
     }
 
-    fn add(&mut self, piece: &[u8]) {
-        let Some(equals) = memchr::memchr(b'=', piece) else { return };
-        let name = String::from_utf8_lossy(piece[..equals].trim_ascii()).to_ascii_lowercase();
-        let value = unquoted(piece[equals + 1..].trim_ascii());
-        match name.split_once('*') {
-            None => {
-                self.plain.entry(name).or_insert(value);
+    /// The first plain value of a parameter, and the first of each of its sections.
+    fn named(&self, wanted: &str) -> (Option<Cow<'_, [u8]>>, Sections<'_>) {
+        let (mut plain, mut sections) = (None, Sections::new());
+        for piece in Pieces::of(&self.parameters).take(PARAMETERS_MAX) {
+            let Some(equals) = memchr(b'=', piece) else { continue };
+            let (name, value) = (piece[..equals].trim_ascii(), piece[equals + 1..].trim_ascii());
+            let star = memchr(b'*', name);
+            if !name[..star.unwrap_or(name.len())].eq_ignore_ascii_case(wanted.as_bytes()) {
+                continue;
             }
-            Some((name, section)) => {
-                let (number, is_encoded) =
-                    section.strip_suffix('*').map_or((section, section.is_empty()), |it| (it, true));
-                let number = number.parse().unwrap_or(0);
-                let sections = self.continued.entry(name.to_owned()).or_default();
-                sections.entry(number).or_insert((is_encoded, value));
+            match star {
+                None => plain = plain.or_else(|| Some(unquoted(value))),
+                Some(star) => {
+                    let (number, is_encoded) = section(&name[star + 1..]);
+                    sections.entry(number).or_insert_with(|| (is_encoded, unquoted(value)));
+                }
             }
         }
+        (plain, sections)
     }
 }
 
-/// The value between its semicolons; those in quotes are none.
-fn pieces(value: &[u8]) -> Vec<&[u8]> {
-    let (mut pieces, mut start) = (Vec::new(), 0);
-    let (mut quoted, mut escaped) = (false, false);
-    for (at, octet) in value.iter().enumerate() {
-        match octet {
-            _ if escaped => escaped = false,
-            b'\\' if quoted => escaped = true,
-            b'"' => quoted = !quoted,
-            b';' if !quoted => {
-                pieces.push(&value[start..at]);
-                start = at + 1;
-            }
-            _ => {}
-        }
+/// The value in one line.
+fn unfolded(value: &[u8]) -> Cow<'_, [u8]> {
+    // The line that the value ends with is no fold.
+    let value = value.trim_ascii_end();
+    match memchr2(b'\r', b'\n', value) {
+        None => Cow::Borrowed(value),
+        Some(_) => value.iter().copied().filter(|octet| !matches!(octet, b'\r' | b'\n')).collect(),
     }
-    // A quotation that does not end would swallow what follows.
-    let ends = |octet: &u8| quoted && *octet == b';';
-    pieces.extend(value[start..].split(ends));
-    pieces
+}
+
+/// The number behind the star of a name, and whether the value is percent-encoded: `1`, `1*`, or nothing.
+fn section(text: &[u8]) -> (u32, bool) {
+    let (number, is_encoded) = text.strip_suffix(b"*").map_or((text, text.is_empty()), |it| (it, true));
+    (std::str::from_utf8(number).ok().and_then(|it| it.parse().ok()).unwrap_or(0), is_encoded)
+}
+
+/// A value between its semicolons; those in quotes are none.
+struct Pieces<'v> {
+    rest: Option<&'v [u8]>,
+    /// A quotation that does not end would swallow what follows: from there on quotes are not believed.
+    quotes: bool,
+}
+
+impl<'v> Pieces<'v> {
+    fn of(value: &'v [u8]) -> Self {
+        Self { rest: (!value.is_empty()).then_some(value), quotes: true }
+    }
+
+    /// Where the piece at the begin ends, if the quotes in it do.
+    fn end_by_quotes(rest: &[u8]) -> Result<Option<usize>, Endless> {
+        let (mut quoted, mut escaped) = (false, false);
+        for (at, octet) in rest.iter().enumerate() {
+            match octet {
+                _ if escaped => escaped = false,
+                b'\\' if quoted => escaped = true,
+                b'"' => quoted = !quoted,
+                b';' if !quoted => return Ok(Some(at)),
+                _ => {}
+            }
+        }
+        if quoted { Err(Endless) } else { Ok(None) }
+    }
+}
+
+/// A quotation does not end.
+struct Endless;
+
+impl<'v> Iterator for Pieces<'v> {
+    type Item = &'v [u8];
+
+    fn next(&mut self) -> Option<Self::Item> {
+        let rest = self.rest?;
+        let by_quotes = if self.quotes { Self::end_by_quotes(rest) } else { Err(Endless) };
+        let end = by_quotes.unwrap_or_else(|Endless| {
+            self.quotes = false;
+            memchr(b';', rest)
+        });
+        let (piece, behind) = end.map_or((rest, None), |end| (&rest[..end], Some(&rest[end + 1..])));
+        self.rest = behind;
+        Some(piece)
+    }
 }
 
 /// The first word in lower case, without white space and comments.
 fn word(piece: &[u8]) -> String {
+    let piece = piece.trim_ascii();
+    if piece.iter().all(|octet| octet.is_ascii_graphic() && !matches!(octet, b'(' | b')')) {
+        return String::from_utf8_lossy(piece).to_ascii_lowercase();
+    }
     let mut depth = 0_u32;
     let mut word = Vec::new();
     for octet in piece {
@@ -105,8 +161,12 @@ fn word(piece: &[u8]) -> String {
 }
 
 /// What stands between quotes; a backslash escapes a quote and itself only, so that `C:\a.txt` stays.
-fn unquoted(value: &[u8]) -> Vec<u8> {
-    let Some(inner) = value.strip_prefix(b"\"") else { return value.to_vec() };
+fn unquoted(value: &[u8]) -> Cow<'_, [u8]> {
+    let Some(inner) = value.strip_prefix(b"\"") else { return Cow::Borrowed(value) };
+    let end = memchr2(b'"', b'\\', inner).unwrap_or(inner.len());
+    if inner.get(end) != Some(&b'\\') {
+        return Cow::Borrowed(&inner[..end]);
+    }
     let mut plain = Vec::with_capacity(inner.len());
     let mut octets = inner.iter().peekable();
     while let Some(octet) = octets.next() {
@@ -116,16 +176,16 @@ fn unquoted(value: &[u8]) -> Vec<u8> {
             _ => plain.push(*octet),
         }
     }
-    plain
+    plain.into()
 }
 
 /// Sections in the order of their numbers. The first says the charset of all (RFC 2231 section 4.1), which
 /// may cut a character in two: so the octets are joined first.
-fn joined(sections: &BTreeMap<u32, (bool, Vec<u8>)>) -> String {
+fn joined(sections: &Sections<'_>) -> String {
     let mut octets = Vec::new();
     let mut label = None;
     for (place, (is_encoded, value)) in sections.values().enumerate() {
-        let mut value = value.as_slice();
+        let mut value = &value[..];
         if place == 0 && *is_encoded {
             let mut three = value.splitn(3, |octet| *octet == b'\'');
             if let (Some(charset), Some(_), Some(rest)) = (three.next(), three.next(), three.next()) {
@@ -189,6 +249,7 @@ mod tests {
             (b"attachment; filename=\"caf\xc3\xa9.txt\"", Some("caf\u{e9}.txt")),
             (b"attachment; filename=\"caf\xe9.txt\"", Some("caf\u{e9}.txt")),
             (b"attachment; filename=\"not ended; size=3", Some("not ended")),
+            (b"attachment; size=\"3; filename=a.txt; x=\"y\"", Some("a.txt")),
             (b"attachment; filename", None),
             (b"", None),
         ] {

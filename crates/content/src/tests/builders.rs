@@ -95,7 +95,7 @@ pub(super) fn zstd(octets: &[u8]) -> Vec<u8> {
     ::zstd::encode_all(octets, 1).unwrap()
 }
 
-/// With a password its header is encrypted too, or not.
+/// With a password its header is encrypted too, or not. A name that ends with a slash is a folder.
 pub(super) fn sevenz(members: Members<'_>, lock: Option<(&str, bool)>) -> Vec<u8> {
     use sevenz_rust2::encoder_options::AesEncoderOptions;
     use sevenz_rust2::{ArchiveEntry, ArchiveWriter, EncoderMethod};
@@ -108,7 +108,11 @@ pub(super) fn sevenz(members: Members<'_>, lock: Option<(&str, bool)>) -> Vec<u8
         writer.set_content_methods(vec![EncoderMethod::LZMA2.into()]);
     }
     for (name, octets) in members {
-        writer.push_archive_entry(ArchiveEntry::new_file(name), Some(*octets)).unwrap();
+        match name.strip_suffix('/') {
+            Some(folder) => writer.push_archive_entry::<&[u8]>(ArchiveEntry::new_directory(folder), None),
+            None => writer.push_archive_entry(ArchiveEntry::new_file(name), Some(*octets)),
+        }
+        .unwrap();
     }
     writer.finish().unwrap().into_inner()
 }

@@ -79,11 +79,14 @@ fn what_lies_in_containers_is_found_at_its_path() {
 fn a_password_in_the_text_opens_an_archive() {
     let eicar = eicar();
     let one: Members<'_> = &[("e.com", &eicar), ("f.com", &eicar)];
+    // A folder is read behind what a wrong password did not open, and proves none right.
+    let folder: Members<'_> = &[("d/", b""), ("e.com", &eicar), ("f.com", &eicar)];
     for (name, file) in [
         ("a.zip", zip_crypto(one, "s3cret!")),
         ("a.zip", zip_aes(one, "s3cret!")),
         ("a.7z", sevenz(one, Some(("s3cret!", false)))),
         ("a.7z", sevenz(one, Some(("s3cret!", true)))),
+        ("a.7z", sevenz(folder, Some(("s3cret!", false)))),
     ] {
         let exploded = take_apart("Hello,\nthe password is: s3cret!\nBye", name, &file);
         let expected = [format!("2/{name}/e.com"), format!("2/{name}/f.com")];
