@@ -316,5 +316,8 @@ pub(crate) enum MessageCommand {
     Cat {
         /// The message's id
         id: MailId,
+        /// Also where a rule has quarantined it
+        #[arg(long)]
+        quarantined: bool,
     },
 }

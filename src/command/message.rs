@@ -8,7 +8,7 @@ use anyhow::{Context, bail};
 use jiff::civil::Date;
 use sensor_archive::{DirectoryArchive, Kept};
 use sensor_control::What;
-use sensor_mail::{Envelope, MailId};
+use sensor_mail::{Disposition, Envelope, Look, MailId, Verdict};
 use sensor_pipeline::Record;
 use sensor_spool::{Body, RealDisk};
 
@@ -27,11 +27,11 @@ pub(crate) fn message(place: &Place, command: &MessageCommand) -> anyhow::Result
         MessageCommand::Ls { limit, day, json } => list(&places, *limit, *day, *json),
         MessageCommand::Show { id } => show(&places, *id),
         MessageCommand::Rescan { ids } => order(&places, What::Rescan, ids, false),
-        MessageCommand::Cat { id } => cat(&places, *id),
+        MessageCommand::Cat { id, quarantined } => cat(&places, *id, *quarantined),
     }
 }
 
-fn archive(places: &Whereabouts) -> anyhow::Result<Option<DirectoryArchive>> {
+pub(super) fn archive(places: &Whereabouts) -> anyhow::Result<Option<DirectoryArchive>> {
     let directory = places.archive_dir()?;
     match RealDisk::existing(directory) {
         Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(None),
@@ -62,7 +62,7 @@ fn list(places: &Whereabouts, limit: usize, day: Option<Date>, json: bool) -> an
         for id in ids {
             match archive.find(id) {
                 Ok(Some(kept)) if json => writeln!(out, "{}", json_line(&kept.record)?)?,
-                Ok(Some(kept)) => writeln!(out, "{}", line(&kept.record))?,
+                Ok(Some(kept)) => writeln!(out, "{}", line(&kept.record, kept.looks.last()))?,
                 Ok(None) => {}
                 Err(error) => unreadable.push(format!("{id}: {error}")),
             }
@@ -75,13 +75,19 @@ fn list(places: &Whereabouts, limit: usize, day: Option<Date>, json: bool) -> an
     Ok(printed)
 }
 
-fn line(record: &Record) -> String {
+fn line(record: &Record, look: Option<&Look>) -> String {
     let Record { envelope, description, .. } = record;
     let to = envelope.recipients.first().map_or("", |recipient| recipient.path.as_str());
     let (from, to) = (one_line(envelope.reverse_path.as_str(), 48), one_line(to, 48));
     let subject = one_line(description.subject.as_deref().unwrap_or(""), 60);
     let Envelope { id, arrival, octets, .. } = envelope;
-    format!("{id}  {arrival:.3}  {octets:>10}  <{from}> -> <{to}>  {subject}")
+    let verdict = look.map_or("not looked at", |look| match look.judgement.verdict {
+        Verdict::Clean => "clean",
+        Verdict::Undetermined => "undetermined",
+        Verdict::Suspect => "suspect",
+        Verdict::Hostile => "hostile",
+    });
+    format!("{id}  {arrival:.3}  {octets:>10}  {verdict:<13}  <{from}> -> <{to}>  {subject}")
 }
 
 fn json_line(record: &Record) -> io::Result<String> {
@@ -147,9 +153,13 @@ fn shown(kept: &Kept) -> serde_json::Result<serde_json::Value> {
     Ok(shown)
 }
 
-fn cat(places: &Whereabouts, id: MailId) -> anyhow::Result<ExitCode> {
+fn cat(places: &Whereabouts, id: MailId, quarantined: bool) -> anyhow::Result<ExitCode> {
     match find(places, id)? {
         Found::Kept(kept) => {
+            let disposition = kept.looks.last().map(|look| look.judgement.disposition).unwrap_or_default();
+            if disposition == Disposition::Quarantine && !quarantined {
+                bail!("{id} is quarantined, and perhaps dangerous: --quarantined gives it out");
+            }
             kept.verify()?;
             print(|out| kept.write_to(out))
         }

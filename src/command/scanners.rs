@@ -92,7 +92,9 @@ async fn try_one(config: &ScannerConfig, installed: &Arc<dyn Installed>) -> anyh
         }
         Outcome::Silent => (false, format!("answers, but found nothing in its test string{ruleset}")),
         Outcome::Missed(gaps) => {
-            (false, format!("did not look: {}", gaps.iter().map(why).collect::<Vec<_>>().join("; ")))
+            let mut reasons: Vec<_> = gaps.iter().map(why).collect();
+            reasons.dedup();
+            (false, format!("did not look: {}", reasons.join("; ")))
         }
     };
     println!("{}", one_line(&format!("{} ({}): {said}", config.name, config.kind.word), SAID_CHARACTERS_MAX));

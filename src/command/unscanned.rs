@@ -6,12 +6,14 @@ use std::sync::Arc;
 
 use anyhow::{Context, bail};
 use jiff::Timestamp;
+use sensor_archive::DirectoryArchive;
 use sensor_control::{Client, LookOrder, LooksOrdered, What};
-use sensor_mail::MailId;
+use sensor_mail::{Coverage, MailId};
 use sensor_pipeline::{Job, Owed};
 use sensor_spool::{ReadOnly, RealDisk, Standing, Summary};
 use serde_json::json;
 
+use super::message::archive;
 use super::{print, whereabouts};
 use crate::cli::{Place, UnscannedCommand};
 use crate::config::Whereabouts;
@@ -72,6 +74,9 @@ fn list(places: &Whereabouts, scanner: Option<&str>, json: bool) -> anyhow::Resu
             Err(_) => unreadable += 1,
         }
     }
+    if let Some(archive) = archive(places)? {
+        entries.retain(|entry| is_owed(&archive, entry.id));
+    }
     entries.retain(|entry| scanner.is_none_or(|name| entry.owed.scanners.iter().any(|owes| **owes == *name)));
     entries.sort_by_key(|entry| entry.id);
     let printed = print(|out| {
@@ -87,6 +92,13 @@ fn list(places: &Whereabouts, scanner: Option<&str>, json: bool) -> anyhow::Resu
         bail!("{unreadable} entries cannot be read");
     }
     Ok(printed)
+}
+
+/// A job that waits may have been overtaken by a retry, or by who gave it up: the record tells. One that cannot be
+/// read is listed.
+fn is_owed(archive: &DirectoryArchive, id: MailId) -> bool {
+    let Ok(Some(kept)) = archive.find(id) else { return true };
+    kept.looks.last().is_none_or(|look| look.coverage.iter().any(Coverage::is_owed))
 }
 
 /// The spool of jobs, read beside its writer; none where it was never made.

@@ -3,7 +3,7 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use sensor_mail::Look;
+use sensor_mail::{Judgement, Look};
 use sensor_spool::{Lease, Outcome};
 
 use super::amending::AmendError;
@@ -38,6 +38,9 @@ impl Shared {
         self.amend(lease, &look).await?;
         self.examiner.counts().looked(look.judgement.verdict);
         self.tell(mail, &look).await?;
+        let Judgement { verdict, severity, disposition, .. } = &look.judgement;
+        let (revision, findings) = (look.revision, look.findings.len());
+        tracing::info!(%id, revision, ?verdict, ?severity, ?disposition, findings, "looked into");
         let owed = Owed { revision: look.revision, scanners: owed(&look, posts) };
         if owed.scanners.is_empty() {
             self.register.is_covered(id);
