@@ -12,6 +12,9 @@ use crate::options::Fault;
 const DEPTH_MAX: usize = 8;
 /// The most files.
 const FILES_MAX: usize = 20_000;
+/// How often faults are given again before the same files are read once more: what could not be read for a
+/// moment does not stay a fault, and rules that do not compile are not compiled all the time.
+const FAULTS_AGAIN_MAX: u32 = 20;
 
 /// Files to be read, in the order of their names, and what is wrong with paths.
 pub(crate) struct Files {
@@ -103,6 +106,7 @@ struct Last {
     stamps: Vec<Stamp>,
     problems: Vec<String>,
     faults: Vec<Fault>,
+    faults_given: u32,
 }
 
 impl Watch {
@@ -118,7 +122,7 @@ impl Watch {
     }
 
     /// What `read` makes of the files, if they are others than those that were read last; none where they are the
-    /// same. The faults of a reading are given again until the files change.
+    /// same. The faults of a reading are given again for a while, or until the files change.
     pub(crate) fn again<T>(
         &self,
         read: impl FnOnce(Files) -> Result<T, Vec<Fault>>,
@@ -128,7 +132,12 @@ impl Watch {
         // Before they are read: what changes meanwhile is seen the next time.
         let (mut now, files) = look(&self.paths, self.wanted);
         if now.stamps == last.stamps && now.problems == last.problems {
-            return if last.faults.is_empty() { Ok(None) } else { Err(last.faults.clone()) };
+            if last.faults.is_empty() {
+                return Ok(None);
+            } else if last.faults_given < FAULTS_AGAIN_MAX {
+                last.faults_given += 1;
+                return Err(last.faults.clone());
+            }
         }
         let made = read(files);
         now.faults = made.as_ref().err().cloned().unwrap_or_default();
@@ -140,7 +149,7 @@ impl Watch {
 fn look(paths: &[PathBuf], wanted: fn(&Path) -> bool) -> (Last, Files) {
     let files = Files::of(paths, wanted);
     let stamps = files.found.iter().cloned().map(Stamp::of).collect();
-    (Last { stamps, problems: files.faults.clone(), faults: Vec::new() }, files)
+    (Last { stamps, problems: files.faults.clone(), ..Last::default() }, files)
 }
 
 #[cfg(test)]
@@ -196,7 +205,11 @@ mod tests {
         fs::write(root.join("b.txt"), "changed").unwrap();
         let fault = || vec![Fault { key: "rules".into(), expected: "other rules".into() }];
         assert_eq!(watch.again(|_| Err::<usize, _>(fault())), Err(fault()));
-        assert_eq!(watch.again(unread), Err(fault()));
+        for _ in 0..FAULTS_AGAIN_MAX {
+            assert_eq!(watch.again(unread), Err(fault()));
+        }
+        assert_eq!(watch.again(|files| Ok(files.found.len())), Ok(Some(2)));
+        assert_eq!(watch.again(unread), Ok(None));
         fs::remove_file(root.join("b.txt")).unwrap();
         assert_eq!(watch.again(|files| Ok(files.found.len())), Ok(Some(1)));
         fs::remove_file(root.join("a.txt")).unwrap();

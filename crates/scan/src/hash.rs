@@ -34,8 +34,8 @@ pub(crate) const KIND: Kind =
 
 const LISTS: Key = Key::new(
     "lists",
-    Shape::List("paths of files with a digest in hex on each line"),
-    "The lists. A reload reads them anew; a finding is called by the name of the file.",
+    Shape::List("paths of files with a digest in hex on each line, and of directories of such files"),
+    "The lists, or directories of nothing but lists. A finding is called by the name of its file.",
 )
 .required()
 .such_as("[\"/etc/mailsensor/known-bad.txt\"]");

@@ -64,8 +64,8 @@ pub trait Installed: Scanner {
     fn advice(&self) -> Box<str>;
 
     /// Reads its files of rules anew, where they are others than those that it read last. Where they cannot be
-    /// used, the rules that it has stay, and the faults say why: the same ones, at no cost, until the files
-    /// change again. It may take seconds, and belongs on a thread of its own.
+    /// used, the rules that it has stay, and the faults say why: the same ones, at no cost, for the next twenty
+    /// calls or until the files change. It may take seconds, and belongs on a thread of its own.
     ///
     /// # Errors
     /// Each fault, by its key.

@@ -45,7 +45,7 @@ pub(crate) const KIND: Kind = Kind {
 const RULES: Key = Key::new(
     "rules",
     Shape::List("paths of files of rules, and of directories with files named *.yar and *.yara"),
-    "The rules. A reload compiles them anew; where there is a fault in one, those of before stay.",
+    "The rules. When they change they are compiled anew; where there is a fault in one, those of before stay.",
 )
 .required()
 .such_as("[\"/etc/mailsensor/yara\"]");

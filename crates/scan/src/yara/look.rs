@@ -6,12 +6,14 @@ use sensor_pipeline::{Budget, Over, Report};
 use yara_x::{MetaValue, Rule, ScanError, Scanner};
 
 use super::compile::RuleSet;
+use crate::severity::severities;
 use crate::words::told;
 
 /// What is told of a rule, by the names of its metadata.
 const TOLD: [&str; 3] = ["description", "author", "reference"];
-/// Where a pattern matches more often is nothing new.
-const MATCHES_MAX: usize = 16;
+/// Matches of a pattern in one part beyond which none are counted, so that a part of nothing but matches does not
+/// take the worker's memory (some 50 octets each). Above what rules ask for with `#pattern > 1000`.
+const MATCHES_MAX: usize = 10_000;
 /// The most tags of a finding.
 const TAGS_MAX: usize = 32;
 
@@ -104,16 +106,14 @@ fn describe(rule: &Rule<'_, '_>, finding: &mut Finding) {
 
 /// `severity = "high"`, or 0 to 4.
 fn graded(value: &MetaValue<'_>) -> Option<Severity> {
-    let index = match value {
-        MetaValue::String(word) => {
-            let words = ["info", "low", "medium", "high", "critical"];
-            words.iter().position(|known| known.eq_ignore_ascii_case(word))?
-        }
-        MetaValue::Integer(number) => usize::try_from(*number).ok()?,
-        MetaValue::Float(_) | MetaValue::Bool(_) | MetaValue::Bytes(_) => return None,
+    let grades = severities();
+    let grade = match value {
+        MetaValue::String(word) if word.eq_ignore_ascii_case("informational") => grades.first(),
+        MetaValue::String(word) => grades.iter().find(|(known, _)| known.eq_ignore_ascii_case(word)),
+        MetaValue::Integer(number) => grades.get(usize::try_from(*number).ok()?),
+        MetaValue::Float(_) | MetaValue::Bool(_) | MetaValue::Bytes(_) => None,
     };
-    let grades = [Severity::Info, Severity::Low, Severity::Medium, Severity::High, Severity::Critical];
-    grades.get(index).copied()
+    grade.map(|(_, severity)| *severity)
 }
 
 /// `score = 75`, of 100.

@@ -95,6 +95,33 @@ async fn rules_find_what_they_describe() {
     assert!(high.details.get("namespace").unwrap().ends_with("notes.yar"));
 }
 
+/// What metadata says of how grave a rule is, and what counts of matches may be asked for.
+#[tokio::test]
+async fn every_way_to_grade_a_rule_is_known() {
+    let rules = Rules::new();
+    let cases = [
+        ("severity = \"Informational\"", Severity::Info),
+        ("severity = \"LOW\"", Severity::Low),
+        ("severity = 2 score = 99", Severity::Medium),
+        ("score = 99 severity = 1", Severity::Low),
+        ("severity = \"grave\" score = 75", Severity::High),
+        ("severity = 5", Severity::Low),
+        ("severity = true score = -1", Severity::Info),
+        ("author = \"nobody\"", Severity::Low),
+    ];
+    for (number, (meta, _)) in cases.iter().enumerate() {
+        let rule = format!("rule r{number} {{ meta: {meta} strings: $x = \"x\" condition: #x == 9000 }}");
+        rules.write(&format!("{number}.yar"), &rule);
+    }
+    let there = resident(&rules.scanner([("severity", text("low"))]));
+    let report = inspect(&*there, &Sample { line: "x".repeat(9_000), ..Sample::harmless() }, LONG);
+    for (number, (meta, severity)) in cases.iter().enumerate() {
+        let graded =
+            report.findings().iter().find(|it| *it.rule == format!("r{number}") && it.part == PartId(2));
+        assert_eq!(graded.map(|it| it.severity), Some(*severity), "{meta}");
+    }
+}
+
 #[tokio::test]
 async fn bad_rules_are_named_and_change_nothing() {
     let rules = Rules::new();
