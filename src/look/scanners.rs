@@ -1,11 +1,12 @@
 //! The scanners of the configuration, made ready to be asked.
 
-use std::sync::Arc;
+use std::collections::BTreeMap;
+use std::sync::{Arc, Mutex, PoisonError};
 
 use bytes::Bytes;
 use jiff::Timestamp;
 use sensor_pipeline::Post;
-use sensor_scan::{Installed, Reloaded, Surroundings, place, supplies};
+use sensor_scan::{Fault, Installed, Reloaded, Surroundings, place, supplies};
 use sensor_settings::Shown;
 
 use crate::config::{Config, ScannerConfig};
@@ -15,6 +16,8 @@ use crate::config::{Config, ScannerConfig};
 pub(crate) struct Scanners {
     configs: Vec<ScannerConfig>,
     installed: Vec<Arc<dyn Installed>>,
+    /// What was told last of files that cannot be used: they are looked at often, and told once.
+    told: Arc<Mutex<BTreeMap<Box<str>, Vec<Fault>>>>,
 }
 
 impl Scanners {
@@ -34,7 +37,7 @@ impl Scanners {
             }
         }
         let configs = config.scanners.clone();
-        if faults.is_empty() { Ok(Self { configs, installed }) } else { Err(faults) }
+        if faults.is_empty() { Ok(Self { configs, installed, told: Arc::default() }) } else { Err(faults) }
     }
 
     /// Where each works.
@@ -61,18 +64,22 @@ impl Scanners {
     /// Has those read their files of rules anew whose files are others by now. What cannot be used is told, and the
     /// rules of before stay. Gives whether workers need other supplies. Blocks.
     pub(crate) fn reload(&self) -> bool {
+        let mut told = self.told.lock().unwrap_or_else(PoisonError::into_inner);
         let mut is_changed = false;
         for scanner in &self.installed {
             match scanner.reload() {
-                Ok(Reloaded::Unchanged) => {}
+                Ok(Reloaded::Unchanged) => drop(told.remove(scanner.name())),
                 Ok(Reloaded::Changed) => {
                     tracing::info!(scanner = scanner.name(), ruleset = scanner.ruleset(), "other rules");
                     is_changed = true;
+                    told.remove(scanner.name());
                 }
+                Err(faults) if told.get(scanner.name()) == Some(&faults) => {}
                 Err(faults) => {
-                    for sensor_scan::Fault { key, expected } in faults {
+                    for Fault { key, expected } in &faults {
                         tracing::error!(scanner = scanner.name(), %key, %expected, "the rules of before stay");
                     }
+                    told.insert(scanner.name().into(), faults);
                 }
             }
         }
@@ -92,7 +99,7 @@ pub(crate) struct ScannerFault {
 }
 
 impl ScannerFault {
-    fn new(scanner: &ScannerConfig, fault: sensor_scan::Fault, shown: &Shown) -> Self {
+    fn new(scanner: &ScannerConfig, fault: Fault, shown: &Shown) -> Self {
         let key = format!("{}.{}", scanner.path, fault.key);
         let record = shown.record(&key).or_else(|| shown.record(&format!("{}.kind", scanner.path)));
         let place = record.map_or(String::new(), |record| format!("{}: ", record.origin));

@@ -184,7 +184,7 @@ fn a_scanner_that_hangs_slows_nobody() {
 
 #[test]
 fn a_rescan_adds_a_look_and_changes_none() {
-    let home = Home::new("[[scanner]]\nkind = \"attachment\"\nextensions = [\"exe\"]\n");
+    let home = Home::new("[[scanner]]\nkind = \"attachment\"\nflags = []\nextensions = [\"exe\"]\n");
     let sensor = home.start();
     send(&sensor, &mail("Run it", "application/octet-stream", "a.com", b"MZ"));
     let first = looks(&home, 1);
