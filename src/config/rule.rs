@@ -137,7 +137,8 @@ const SHADOW: Key = Key::new(
     Reload::Live,
 );
 const CLIENT: Key =
-    Key::new("client", "Whom it has to come from; `!` excepts. As in smtp.clients.", Reload::Live);
+    Key::new("client", "Whom it has to come from; `!` excepts. As in smtp.clients.", Reload::Live)
+        .example("[\"192.0.2.0/24\"]");
 const WHEN: Key = Key::new("when", "An expression in CEL that has to be true.", Reload::Live)
     .example("\"size(recipients) > 100\"");
 const VERDICT: Key =
@@ -149,44 +150,57 @@ const SEVERITY: Key = Key::new(
     Reload::Live,
 )
 .example("\"high\"");
-const TAGS: Key = Key::new("tags", "Words that the message gets.", Reload::Live);
+const TAGS: Key = Key::new("tags", "Words that the message gets.", Reload::Live).example("[\"malware\"]");
 const DISPOSITION: Key =
     Key::new("disposition", "What becomes of the message.", Reload::Live).example("\"quarantine\"");
-const NOTICES: Key = Key::new("notices", "Names of those who are to be told.", Reload::Live);
+const NOTICES: Key =
+    Key::new("notices", "Names of those who are to be told.", Reload::Live).example("[\"soc\"]");
 const STOP: Key = Key::new(
     "stop",
     "Whether no later rule is asked when this one holds, built-in ones included.",
     Reload::Live,
 );
 
-const FINDING_SCANNER: Key = Key::new("scanner", "Who found it: names of scanners.", Reload::Live);
-const FINDING_RULE: Key = Key::new("rule", "What the scanner calls it.", Reload::Live);
-const FINDING_TAG: Key = Key::new("tag", "One of its tags.", Reload::Live);
+const FINDING_SCANNER: Key =
+    Key::new("scanner", "Who found it: names of scanners.", Reload::Live).example("[\"clamd\", \"yara\"]");
+const FINDING_RULE: Key = Key::new("rule", "What the scanner calls it.", Reload::Live).example("[\"Win.*\"]");
+const FINDING_TAG: Key = Key::new("tag", "One of its tags.", Reload::Live).example("[\"phishing\"]");
 const SEVERITY_MIN: Key =
     Key::new("severity_min", "How grave it is at the least.", Reload::Live).example("\"high\"");
 
-const DECLARED: Key = Key::new("declared", "The media type that the message gives.", Reload::Live);
-const DETECTED: Key = Key::new("detected", "The media type that the octets show.", Reload::Live);
-const PART_NAME: Key = Key::new("name", "The name of the file.", Reload::Live);
-const EXTENSION: Key = Key::new("extension", "What the name ends with, without the dot.", Reload::Live);
-const FLAG: Key = Key::new("flag", "What is remarkable: encrypted, macros, type_mismatch ...", Reload::Live);
-const ROLE: Key = Key::new("role", "What it is: body, attachment, enclosed, member ...", Reload::Live);
+const DECLARED: Key =
+    Key::new("declared", "The media type that the message gives.", Reload::Live).example("[\"image/*\"]");
+const DETECTED: Key = Key::new("detected", "The media type that the octets show.", Reload::Live)
+    .example("[\"application/x-dosexec\"]");
+const PART_NAME: Key = Key::new("name", "The name of the file.", Reload::Live).example("[\"*invoice*\"]");
+const EXTENSION: Key = Key::new("extension", "What the name ends with, without the dot.", Reload::Live)
+    .example("[\"exe\", \"tar.gz\"]");
+const FLAG: Key = Key::new("flag", "What is remarkable: encrypted, macros, type_mismatch ...", Reload::Live)
+    .example("[\"macros\", \"encrypted\"]");
+const ROLE: Key = Key::new("role", "What it is: body, attachment, enclosed, member ...", Reload::Live)
+    .example("[\"attachment\", \"member\"]");
 const UNOPENED: Key =
-    Key::new("unopened", "Why something in it was not opened: encrypted, unsupported ...", Reload::Live);
+    Key::new("unopened", "Why something in it was not opened: encrypted, unsupported ...", Reload::Live)
+        .example("[\"encrypted\"]");
 const SIZE_MIN: Key =
     Key::new("size_min", "How large it is at the least, decoded.", Reload::Live).example("\"10 MiB\"");
 
-const COVERAGE_SCANNER: Key = Key::new("scanner", "Whose coverage: names of scanners.", Reload::Live);
-const OUTCOME: Key = Key::new("outcome", "clean, hit, skipped, timed_out or failed.", Reload::Live);
+const COVERAGE_SCANNER: Key =
+    Key::new("scanner", "Whose coverage: names of scanners.", Reload::Live).example("[\"clamd\"]");
+const OUTCOME: Key = Key::new("outcome", "clean, hit, skipped, timed_out or failed.", Reload::Live)
+    .example("[\"timed_out\", \"failed\"]");
 const REQUIRED: Key = Key::new("required", "Whether it is a required scanner.", Reload::Live).example("true");
 const MISSED: Key =
     Key::new("missed", "Whether it left something out, whatever it found elsewhere.", Reload::Live)
         .example("true");
 
-const DOMAIN: Key = Key::new("domain", "The domain, with its subdomains; `!` excepts.", Reload::Live);
-const ADDRESS: Key = Key::new("address", "The whole address; <> is the empty one.", Reload::Live);
+const DOMAIN: Key = Key::new("domain", "The domain, with its subdomains; `!` excepts.", Reload::Live)
+    .example("[\"example.com\", \"!lists.example.com\"]");
+const ADDRESS: Key = Key::new("address", "The whole address; <> is the empty one.", Reload::Live)
+    .example("[\"bob@example.com\"]");
 const PROVENANCE: Key = Key::new(
     "provenance",
     "How it is known: envelope (where nothing is given), header, sub_address, journal.",
     Reload::Live,
-);
+)
+.example("[\"header\", \"journal\"]");

@@ -35,7 +35,7 @@ pub(super) fn scanners(root: &Table<'_>) -> Vec<ScannerConfig> {
 }
 
 fn scanner(table: &Table<'_>, kind: &'static scan::Kind) -> ScannerConfig {
-    let name = table.optional(NAME, &name()).unwrap_or_else(|| kind.word.to_owned());
+    let name = table.read(NAME, &name(), kind.word);
     let required = table.boolean(REQUIRED, true);
     let deadline = table.read(DEADLINE, &duration(1, 3_600), "30s");
     let mut given = scan::Given::new();
@@ -82,9 +82,7 @@ fn handed_over(value: Given) -> scan::Value {
 }
 
 const KIND: Key = Key::new("kind", "Who looks: one of the kinds of scanners.", Reload::Live);
-const NAME: Key =
-    Key::new("name", "What it is called in records, rules and metrics. Not set: as its kind.", Reload::Live)
-        .example("\"av\"");
+const NAME: Key = Key::new("name", "What it is called in records, rules and metrics.", Reload::Live);
 const REQUIRED: Key = Key::new(
     "required",
     "Whether a message counts as unscanned until it has looked: then it is asked again until it has,\n\

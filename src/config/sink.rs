@@ -13,7 +13,7 @@ pub(super) fn sinks(root: &Table<'_>) -> Vec<Options> {
     let mut names = HashSet::new();
     root.tables_by_kind("sink", KIND, &kinds, |word, table| {
         let kind = KindName::ALL.into_iter().find(|kind| kind.word() == word)?;
-        let name = table.optional(NAME, &name()).unwrap_or_else(|| word.to_owned());
+        let name = table.read(NAME, &name(), word);
         if table.is_present() && table.is_sound(NAME.name) && !names.insert(name.clone()) {
             table.fault_at(NAME.name, format!("another sink is called {name}"));
         }
@@ -71,8 +71,6 @@ fn declared(key: &keys::Key) -> Declared {
 const KIND: Key = Key::new("kind", "How it is told: one of the kinds of sinks.", Reload::Restart);
 const NAME: Key = Key::new(
     "name",
-    "What it is called in the log and in metrics, and its directory in the state directory.\n\
-     Not set: as its kind.",
+    "What it is called in the log and in metrics, and its directory in the state directory.",
     Reload::Restart,
-)
-.example("\"siem\"");
+);

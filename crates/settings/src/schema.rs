@@ -103,7 +103,8 @@ fn property(record: &Record) -> Value {
         property["writeOnly"] = true.into();
     } else if let Some(default) = &record.default {
         property["default"] = json_of(default);
-    } else if let Some(example) = record.key.example {
+    }
+    if let (false, Some(example)) = (record.key.secret, record.key.example) {
         property["examples"] = json!([json_of(example)]);
     }
     property

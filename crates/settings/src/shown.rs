@@ -178,6 +178,10 @@ fn describe(out: &mut String, record: &Record) {
     }
     let name = record.key.name;
     match (&record.default, record.key.example) {
+        (Some(default), Some(example)) if default == "[]" => {
+            comment_lines(out, "It is empty by default; for example:");
+            line(out, format_args!("#{name} = {example}"));
+        }
         (Some(default), _) => line(out, format_args!("#{name} = {default}")),
         (None, Some(example)) => {
             comment_lines(out, "It has no default; for example:");
