@@ -28,7 +28,7 @@ pub struct Message {
     /// Its octets.
     pub octets: Bytes,
     /// Its digest where who calls knows it, from receiving the message. It is believed as it is given, which
-    /// saves a third of the work on plain text.
+    /// saves one pass over all of it.
     pub sha256: Option<Sha256>,
 }
 
@@ -80,5 +80,22 @@ fn note(due: &Due, trouble: Trouble, yard: &mut Yard<'_>) {
         }
         Trouble::Unsupported(text) => yard.gap(WhyUnopened::Unsupported, Some(&detail(&text))),
         Trouble::Failed(text) => yard.gap(WhyUnopened::Failed, Some(&detail(&text))),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::Alone;
+
+    #[test]
+    fn a_digest_that_is_known_is_taken_over() {
+        let octets = Bytes::from_static(b"Subject: x\r\n\r\nhello");
+        let parts = |message: Message| explode(message, &Limits::default(), &Alone).parts;
+        let own = parts(octets.clone().into());
+        assert_eq!(parts(Message { octets: octets.clone(), sha256: Some(own[0].0.sha256) }), own);
+        let believed = parts(Message { octets, sha256: Some(Sha256([7; 32])) });
+        assert_eq!(believed[0].0.sha256, Sha256([7; 32]));
+        assert_eq!(believed[1..], own[1..]);
     }
 }

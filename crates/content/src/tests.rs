@@ -5,3 +5,4 @@ mod bombs;
 mod builders;
 mod containers;
 mod properties;
+mod seeds;
