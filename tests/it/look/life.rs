@@ -218,3 +218,45 @@ fn scanners_are_tried_and_advice_is_given() {
     assert_eq!(home.command(&["scanners", "test", "av"]).status.code(), Some(0));
     assert_eq!(home.command(&["scanners", "test", "other"]).status.code(), Some(1));
 }
+
+/// A reload takes settings and files of rules whole or not at all.
+#[test]
+fn a_reload_reads_lists_anew_and_keeps_the_old_where_one_is_bad() {
+    let home = Home::new("");
+    let list = home.path().join("known.txt");
+    fs::write(&list, "# nothing yet\n").unwrap();
+    let toml = fs::read_to_string(home.config()).unwrap();
+    home.configure(&format!("{toml}\n[[scanner]]\nkind = \"hash\"\nlists = [{list:?}]\n"));
+    let sensor = home.start();
+    let hits = |count: u64| {
+        send(&sensor, &mail("See the file.", "application/octet-stream", "a.bin", b"known"));
+        wait_for("a look", || {
+            let status: Value = serde_json::from_slice(&home.output(&["status", "--json"])).unwrap();
+            let outcomes = &status["looks"]["scanners"][0]["outcomes"];
+            let (hit, clean) =
+                (outcomes["hit"].as_u64().unwrap_or(0), outcomes["clean"].as_u64().unwrap_or(0));
+            (hit + clean == count).then_some(hit)
+        })
+    };
+    assert_eq!(hits(1), 0);
+    let digest = sha256sum(b"known");
+    fs::write(&list, format!("{digest}  a file that is known\n")).unwrap();
+    home.output(&["reload"]);
+    assert_eq!(hits(2), 1);
+    fs::write(&list, "no digest\n").unwrap();
+    let refused = home.command(&["reload"]);
+    let said = String::from_utf8(refused.stderr).unwrap();
+    assert!(said.contains("scanner[1].lists") && said.contains("known.txt"), "{said}");
+    assert_eq!(hits(3), 2, "the list of before is at work");
+    let checked = home.command(&["check"]);
+    assert_eq!(checked.status.code(), Some(78), "{}", String::from_utf8_lossy(&checked.stdout));
+    assert!(sensor.end().success());
+}
+
+/// By a program of the host, so that it is not our own word for it.
+fn sha256sum(octets: &[u8]) -> String {
+    let file = tempfile::NamedTempFile::new().unwrap();
+    fs::write(file.path(), octets).unwrap();
+    let output = std::process::Command::new("sha256sum").arg(file.path()).output().unwrap();
+    String::from_utf8(output.stdout).unwrap()[..64].to_owned()
+}
