@@ -139,6 +139,9 @@ impl sensor_control::Node for Sensor {
 
     fn reload(&self) -> Result<Reloaded, ReloadRefused> {
         let _told = Reloading::begin();
+        if let Some(lookout) = &self.lookout {
+            lookout.reopen();
+        }
         let reloaded = self.reload_settings();
         self.reload_refused.store(reloaded.as_ref().err().map(|refused| Arc::new(told_in_short(refused))));
         reloaded

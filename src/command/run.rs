@@ -157,6 +157,7 @@ struct About {
     rules: String,
     listeners: Vec<ListenerConfig>,
     paused: bool,
+    looks: Option<String>,
     in_memory: bool,
 }
 
@@ -170,6 +171,7 @@ impl About {
             rules: rules_line(config),
             listeners: config.smtp.listeners.clone(),
             paused: config.pipeline.paused,
+            looks: looks_line(config),
             in_memory: is_in_memory(&config.state_dir),
         }
     }
@@ -191,6 +193,9 @@ impl About {
         match self.paused {
             true => writeln!(out, "leaves it in {}: pipeline.paused is true", self.spool)?,
             false => writeln!(out, "keeps it in {}", self.archive)?,
+        }
+        if let Some(looks) = &self.looks {
+            writeln!(out, "{looks}")?;
         }
         match control.address() {
             Some(address) => writeln!(out, "is controlled at http://{address} with the token in {token}")?,
@@ -236,6 +241,18 @@ fn trial_line(open: &[ListenerConfig]) -> Option<String> {
     Some(format!(
         "try it: swaks --server {host} --port {port}{tls} --from ada@example.com --to bob@example.com"
     ))
+}
+
+/// None where nothing is looked into.
+fn looks_line(config: &Config) -> Option<String> {
+    if !config.scan.enabled || config.pipeline.paused {
+        return None;
+    }
+    let names: Vec<&str> = config.scanners.iter().map(|scanner| &*scanner.name).collect();
+    Some(match names.is_empty() {
+        true => "takes it apart; no [[scanner]] looks into it (mailsensor scanners ls)".to_owned(),
+        false => format!("looks into it with {}", names.join(", ")),
+    })
 }
 
 fn rules_line(config: &Config) -> String {

@@ -41,6 +41,8 @@ pub(crate) struct Lookout {
     pub(crate) sinks: Vec<Arc<Sink>>,
     /// Held while workers are renewed.
     watched: Arc<Mutex<Watched>>,
+    /// Why rules of before are at work, where they are.
+    stale: Arc<Mutex<Vec<String>>>,
 }
 
 /// What workers are set up from.
@@ -105,7 +107,14 @@ impl Looking {
             Err(error) => tracing::warn!(%error, "what is owed from before is not counted"),
         }
         Ok(Self {
-            lookout: Lookout { looker, keeper, pool, sinks, watched: Arc::new(Mutex::new(watched)) },
+            lookout: Lookout {
+                looker,
+                keeper,
+                pool,
+                sinks,
+                watched: Arc::new(Mutex::new(watched)),
+                stale: Arc::default(),
+            },
             jobs,
             couriers,
             runtime,
@@ -148,7 +157,9 @@ impl Lookout {
     /// Gives whether workers have still to be renewed.
     fn refresh(&self, is_due: bool) -> bool {
         let watched = lock(&self.watched);
-        if !watched.scanners.reload() && !is_due {
+        let is_changed = watched.scanners.reload();
+        *lock(&self.stale) = watched.scanners.stale();
+        if !is_changed && !is_due {
             return false;
         }
         let renewed = self.pool.renew(watched.setup());
@@ -156,6 +167,16 @@ impl Lookout {
             tracing::error!(%error, "no worker process starts with the new rules; those of before go on");
         }
         renewed.is_err()
+    }
+
+    /// Has files of events opened anew: they may have been moved away.
+    pub(crate) fn reopen(&self) {
+        self.sinks.iter().for_each(|sink| sink.reopen());
+    }
+
+    /// What is wrong with files of rules while those of before are at work; empty where nothing is.
+    pub(crate) fn stale_rules(&self) -> Vec<String> {
+        lock(&self.stale).clone()
     }
 
     /// Has all looks from the next one on work by these settings, or none.
@@ -168,6 +189,7 @@ impl Lookout {
         self.pool.renew(next.setup())?;
         self.looker.renew(scanners.posts(), judge(config.judging.clone()));
         *watched = next;
+        lock(&self.stale).clear();
         Ok(())
     }
 }

@@ -61,6 +61,15 @@ impl Scanners {
         self.configs.iter().zip(&self.installed)
     }
 
+    /// The scanners that work by rules of before, each with the first fault of those that it should have.
+    pub(crate) fn stale(&self) -> Vec<String> {
+        let told = self.told.lock().unwrap_or_else(PoisonError::into_inner);
+        let first = |(name, faults): (&Box<str>, &Vec<Fault>)| {
+            faults.first().map(|Fault { key, expected }| format!("{name}: {key}: expected {expected}"))
+        };
+        told.iter().filter_map(first).collect()
+    }
+
     /// Has those read their files of rules anew whose files are others by now. What cannot be used is told, and the
     /// rules of before stay. Gives whether workers need other supplies. Blocks.
     pub(crate) fn reload(&self) -> bool {

@@ -8,6 +8,7 @@ use sensor_spool::Status as SpoolStatus;
 
 use super::view::{Shows, View};
 use super::{Sensor, now};
+use crate::look::Lookout;
 
 /// A certificate that expires sooner is warned about.
 const EXPIRY_WARNING_SECONDS: i64 = 30 * 24 * 3_600;
@@ -126,6 +127,8 @@ impl Sensor {
             }
         }
         warnings.extend(looks.into_iter().flat_map(Self::warnings_of_looks));
+        let stale = self.lookout.iter().flat_map(Lookout::stale_rules);
+        warnings.extend(stale.map(|why| format!("the rules of before are at work: scanner {why}")));
         if !view.waiting_for_restart.is_empty() {
             let keys = view.waiting_for_restart.join(", ");
             warnings.push(format!("take effect only with a restart: {keys}"));

@@ -34,7 +34,7 @@ fn what_is_wrong_with_scanners_rules_and_sinks_has_its_place() {
             "[[rule]]\nname = \"a\"\nstop = true\npart.flag = [\"macros\", \"macro\"]\n",
             "4:24 rule[1].part.flag[2]:",
         ),
-        ("[[rule]]\nname = \"a\"\nstop = true\n[rule.part]\n", "1:1 rule[1].part: it names nothing"),
+        ("[[rule]]\nname = \"a\"\nstop = true\n[rule.part]\n", "4:1 rule[1].part: it names nothing"),
         ("[[rule]]\nname = \"a\"\nstop = true\nwhen = \"1 +\"\n", "4:8 rule[1].when:"),
         ("[[sink]]\nkind = \"syslog\"\n", "1:1 sink[1].address: expected a host and a port"),
         ("[[sink]]\nkind = \"cef\"\nurl = \"x\"\n", "3:1 sink[1].url: unknown key"),
