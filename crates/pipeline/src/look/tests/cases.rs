@@ -143,7 +143,7 @@ async fn a_second_job_makes_no_second_look_and_a_rescan_does() {
     life.ask_first(&[id, id, id]).await;
     life.quiet().await;
     assert_eq!((ground.shelf.looks(id).len(), eye.asked()), (1, 1));
-    life.looker.ask(id, 1, Why::Rescan).await.unwrap();
+    life.looker.ask(&[(id, 1)], Why::Rescan).await.unwrap();
     life.quiet().await;
     let revisions: Vec<u32> = ground.shelf.looks(id).iter().map(|look| look.revision).collect();
     assert_eq!(revisions, [1, 2]);

@@ -76,14 +76,14 @@ async fn the_operator_has_it_tried_now_or_gives_it_up() {
     let (tried, given_up) = (ground.mail("one"), ground.mail("metadata"));
     life.ask_first(&[tried, given_up]).await;
     until(|| ground.waits_with().len() == 2).await;
-    life.looker.ask(given_up, 1, Why::GiveUp).await.unwrap();
+    life.looker.ask(&[(given_up, 1)], Why::GiveUp).await.unwrap();
     until(|| ground.shelf.looks(given_up).len() == 2).await;
     let look = ground.shelf.looks(given_up).remove(1);
     assert_eq!(look.coverage[0].gaps[0].why, Missed::Skipped("given up by the operator".into()));
     assert_eq!((bad.asked(), life.looker.status().owed), (2, 1));
     assert!(lock(&ground.shelf.mails)[&given_up].octets.is_none(), "they wait for nobody any more");
     bad.is_now(Manner::Finds);
-    life.looker.ask(tried, 1, Why::Retry).await.unwrap();
+    life.looker.ask(&[(tried, 1)], Why::Retry).await.unwrap();
     let begun = tokio::time::Instant::now();
     until(|| ground.shelf.looks(tried).len() == 2).await;
     assert!(begun.elapsed() < Duration::from_secs(5), "at once");
