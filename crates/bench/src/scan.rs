@@ -129,26 +129,26 @@ pub enum ScanError {
     NoServer(u32),
 }
 
+/// How a row measures many messages.
+type Measure = fn(&Options, &mail::Corpus, &lap::Clock) -> Result<Looked, ScanError>;
+
 /// Measures one row.
 ///
 /// # Errors
 /// When there is no mail, or nobody who could look at it.
 pub fn run(options: &Options) -> Result<Measured, ScanError> {
     let time = meter::span(options.seconds).ok_or(ScanError::Seconds)?;
-    if options.row == Row::Large {
-        return Ok(Measured::Large(large::measure(options.seed, large::OCTETS, time)));
-    }
-    let mail = mail::Corpus::of(options)?;
-    let clock = lap::Clock { time, server: options.server_pid };
-    let looked = match options.row {
-        Row::Explode | Row::Large => lap::measure(&mail, &clock, plain::explode(&mail)),
-        Row::MailParser => lap::measure(&mail, &clock, plain::mail_parser(&mail)),
-        Row::ExplodeYara => process::inline(options, &mail, &clock),
-        Row::WorkerYara => process::pool(options, &mail, &clock),
-        Row::Clamd => remote::clamd(options, &mail, &clock),
-        Row::Rspamd => remote::rspamd(options, &mail, &clock),
+    let measure: Measure = match options.row {
+        Row::Large => return Ok(Measured::Large(large::measure(options.seed, large::OCTETS, time))),
+        Row::Explode => plain::explode,
+        Row::MailParser => plain::mail_parser,
+        Row::ExplodeYara => process::inline,
+        Row::WorkerYara => process::pool,
+        Row::Clamd => remote::clamd,
+        Row::Rspamd => remote::rspamd,
     };
-    looked.map(Measured::Many)
+    let (mail, clock) = (mail::Corpus::of(options)?, lap::Clock { time, server: options.server_pid });
+    measure(options, &mail, &clock).map(Measured::Many)
 }
 
 #[cfg(test)]
