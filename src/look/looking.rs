@@ -19,8 +19,8 @@ use crate::config::Config;
 
 /// A worker process is replaced after so many messages.
 const MESSAGES_MAX: u32 = 1_000;
-/// A job has a page of 4 KiB: room for some 4,000.
-const SEGMENT_OCTETS: u32 = 16 << 20;
+/// The largest segment of the spool of jobs: a job has a page of 4 KiB, so that one holds a thousand.
+const SEGMENT_OCTETS_MAX: u32 = 4 << 20;
 const JOBS_MEMORY_OCTETS: usize = 4 << 20;
 
 /// Looks that are ready to begin.
@@ -266,7 +266,7 @@ fn open_jobs(config: &Config, clock: &Clock) -> anyhow::Result<Spool<Job>> {
     let disk =
         RealDisk::new(&directory).map_err(|error| not_usable("the spool of jobs in", &directory, &error))?;
     let options = sensor_spool::Options {
-        segment_octets: SEGMENT_OCTETS,
+        segment_octets: config.spool.segment.min(SEGMENT_OCTETS_MAX),
         memory_octets: JOBS_MEMORY_OCTETS,
         reserve_octets: 0,
         reserve_inodes: 0,
