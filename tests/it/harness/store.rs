@@ -37,7 +37,7 @@ impl Home {
         let mut files = 0;
         for path in files_below(&folder) {
             // What was seen in a message comes later, or not at all.
-            files += usize::from(!path.to_str().unwrap().ends_with(".looks.jsonl"));
+            files += usize::from(!path.to_str().unwrap().contains(".looks.jsonl"));
             let name = path.file_name().unwrap().to_str().unwrap();
             let Some(id) = name.strip_suffix(".eml") else { continue };
             let message = fs::read(&path).unwrap();
