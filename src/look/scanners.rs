@@ -64,10 +64,8 @@ impl Scanners {
     /// The scanners that work by rules of before, each with the first fault of those that it should have.
     pub(crate) fn stale(&self) -> Vec<String> {
         let told = self.told.lock().unwrap_or_else(PoisonError::into_inner);
-        let first = |(name, faults): (&Box<str>, &Vec<Fault>)| {
-            faults.first().map(|Fault { key, expected }| format!("{name}: {key}: expected {expected}"))
-        };
-        told.iter().filter_map(first).collect()
+        let faults = told.iter().filter_map(|(name, faults)| Some((name, faults.first()?)));
+        faults.map(|(name, Fault { key, expected })| format!("{name}: {key}: expected {expected}")).collect()
     }
 
     /// Has those read their files of rules anew whose files are others by now. What cannot be used is told, and the

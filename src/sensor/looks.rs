@@ -91,8 +91,11 @@ fn ids(order: &LookOrder) -> Result<Vec<MailId>, LookRefused> {
     if faults.is_empty() { Ok(ids) } else { Err(LookRefused::Faulty(faults)) }
 }
 
+/// Messages with the revision of their last look, and ids of which there is nothing to order.
+type Sorted = (Vec<(MailId, u32)>, Vec<MailId>);
+
 /// Messages that are kept, each with the revision of its last look, and those that are not.
-fn kept(lookout: &Lookout, ids: &[MailId]) -> Result<(Vec<(MailId, u32)>, Vec<MailId>), LookRefused> {
+fn kept(lookout: &Lookout, ids: &[MailId]) -> Result<Sorted, LookRefused> {
     let (mut kept, mut unknown) = (Vec::new(), Vec::new());
     for id in ids {
         let mail = lookout.keeper.open(*id).map_err(|error| LookRefused::NotApplied(error.to_string()))?;
