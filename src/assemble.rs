@@ -13,6 +13,7 @@ use tokio_rustls::TlsAcceptor;
 
 use crate::config::{Config, ListenerConfig};
 use crate::host::advice;
+use crate::look::{Looking, Scanners};
 
 /// A sensor that is ready to take mail.
 pub(crate) struct Node {
@@ -21,18 +22,30 @@ pub(crate) struct Node {
     pub(crate) pipeline: Arc<Pipeline>,
     pub(crate) spool: Spool<Envelope>,
     pub(crate) identity: Option<TlsIdentity>,
+    /// None where nothing is to be looked into.
+    pub(crate) looking: Option<Looking>,
 }
 
-/// Opens everything that the configuration names, behind the sockets that were handed in for its listeners.
-/// Must be called within a runtime.
-pub(crate) fn assemble(config: &Config, handed_in: Vec<HandedIn>) -> anyhow::Result<Node> {
+/// Opens everything that the configuration names, behind the sockets that were handed in for its listeners, with
+/// its scanners. Must be called within a runtime.
+pub(crate) fn assemble(
+    config: &Config,
+    scanners: &Scanners,
+    handed_in: Vec<HandedIn>,
+) -> anyhow::Result<Node> {
     let clock: Clock = Arc::new(unix_millis);
     let spool = open_spool(config, &clock)?;
     let archive_dir = &config.archive_dir;
     let archive_disk = RealDisk::new(archive_dir)
         .map_err(|error| not_usable("the archive directory", archive_dir, &error))?;
     let archive = Arc::new(DirectoryArchive::new(Arc::new(archive_disk)));
-    let pipeline = Pipeline::new(spool.clone(), archive, pipeline_options(config), Arc::clone(&clock));
+    let looking = config
+        .scan
+        .enabled
+        .then(|| Looking::open(config, scanners, Arc::clone(&archive) as _, &clock))
+        .transpose()?;
+    let jobs = looking.as_ref().map(|looking| looking.jobs.clone());
+    let pipeline = Pipeline::new(spool.clone(), archive, jobs, pipeline_options(config), Arc::clone(&clock));
     let identity = identity(config, &config.tls_dir())?;
     let ids = MailIds::new(config.node, salt()?);
     let intake = Intake::new(spool.clone(), ids, config.node, clock, config.spool.commit_deadline);
@@ -42,7 +55,7 @@ pub(crate) fn assemble(config: &Config, handed_in: Vec<HandedIn>) -> anyhow::Res
     let gate = Gate::new(Arc::clone(&door), plans, handed_in).with_context(|| {
         format!("each socket of the service manager needs a listener of its name (there is {names})")
     })?;
-    Ok(Node { door, gate, pipeline, spool, identity })
+    Ok(Node { door, gate, pipeline, spool, identity, looking })
 }
 
 /// What of the configuration the door is held to.
@@ -89,7 +102,7 @@ fn open_spool(config: &Config, clock: &Clock) -> anyhow::Result<Spool<Envelope>>
 }
 
 /// What the system says of a place, who asked, and what to do.
-fn not_usable(what: &str, path: &Path, error: &std::io::Error) -> anyhow::Error {
+pub(crate) fn not_usable(what: &str, path: &Path, error: &std::io::Error) -> anyhow::Error {
     anyhow::anyhow!("cannot use {what} {}: {error}{}", path.display(), advice(error))
 }
 
@@ -154,7 +167,7 @@ fn salt() -> anyhow::Result<u64> {
 }
 
 #[expect(clippy::disallowed_methods, reason = "the one clock of the program")]
-fn unix_millis() -> u64 {
+pub(crate) fn unix_millis() -> u64 {
     let since = std::time::SystemTime::now().duration_since(std::time::UNIX_EPOCH).unwrap_or_default();
     u64::try_from(since.as_millis()).unwrap_or(u64::MAX)
 }

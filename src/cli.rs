@@ -48,6 +48,20 @@ pub(crate) enum Command {
     /// Read mail back, from the archive or the spool
     #[command(subcommand)]
     Message(MessageCommand),
+    /// See which kept mail a required scanner has still to see, have it tried, or give it up
+    #[command(subcommand)]
+    Unscanned(UnscannedCommand),
+    /// Try the scanners of the configuration
+    #[command(subcommand)]
+    Scanners(ScannersCommand),
+    /// Look into files as into kept mail, and say what is in them and what is held of it
+    ///
+    /// Exit status, of several files the gravest: 0 clean, 10 undetermined, 11 suspect, 12 hostile; 1 where a file
+    /// could not be looked at.
+    Scan(Scan),
+    /// Take mail apart for the sensor that started this; nothing to be typed by a person
+    #[command(hide = true)]
+    Worker,
     /// Send a test message, and say what became of it and what to do about it
     ///
     /// Exit status: 0 accepted, 75 to be tried again later, 1 refused or not answered.
@@ -179,6 +193,71 @@ pub(crate) struct Send {
     pub(crate) message: Option<PathBuf>,
 }
 
+#[derive(Args, Debug)]
+pub(crate) struct Scan {
+    /// Messages as they are sent, header and body
+    #[arg(value_name = "FILE", required_unless_present = "stdin")]
+    files: Vec<PathBuf>,
+    /// Look into standard input too
+    #[arg(long)]
+    stdin: bool,
+    /// One JSON object a line
+    #[arg(long)]
+    pub(crate) json: bool,
+}
+
+impl Scan {
+    /// What to look into; `-` is standard input.
+    pub(crate) fn sources(&self) -> Vec<PathBuf> {
+        let stdin = self.stdin.then(|| PathBuf::from("-"));
+        stdin.into_iter().chain(self.files.iter().cloned()).collect()
+    }
+}
+
+/// What a required scanner has still to see.
+#[derive(Debug, Subcommand)]
+pub(crate) enum UnscannedCommand {
+    /// List it, oldest first; reads beside a running sensor
+    Ls {
+        /// Only what this scanner has still to see
+        #[arg(long, value_name = "NAME")]
+        scanner: Option<String>,
+        /// One JSON object a line
+        #[arg(long)]
+        json: bool,
+    },
+    /// Have the scanners tried again now
+    Retry(Chosen),
+    /// Give it up: the record says that nobody looked
+    Drop(Chosen),
+}
+
+/// Messages that are chosen.
+#[derive(Args, Debug)]
+#[group(required = true, multiple = false)]
+pub(crate) struct Chosen {
+    /// The messages' ids
+    #[arg(value_name = "ID")]
+    pub(crate) ids: Vec<MailId>,
+    /// All of them
+    #[arg(long)]
+    pub(crate) all: bool,
+}
+
+#[derive(Debug, Subcommand)]
+pub(crate) enum ScannersCommand {
+    /// List the kinds that this program has, and the scanners of the configuration
+    Ls,
+    /// Send each its test string, and say what works and what to do
+    ///
+    /// Exit status: 0 all of them work, 1 otherwise.
+    Test {
+        /// Only these
+        #[arg(value_name = "NAME")]
+        names: Vec<String>,
+    },
+}
+
 /// When TLS begins.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
 pub(crate) enum SendTls {
@@ -227,9 +306,18 @@ pub(crate) enum MessageCommand {
         /// The message's id
         id: MailId,
     },
+    /// Have a running sensor look into messages anew, by all scanners; what was seen before stays in the record
+    Rescan {
+        /// The messages' ids
+        #[arg(required = true, value_name = "ID")]
+        ids: Vec<MailId>,
+    },
     /// Write the bytes of one message to standard output, after checking them against their digest
     Cat {
         /// The message's id
         id: MailId,
+        /// Also where a rule has quarantined it
+        #[arg(long)]
+        quarantined: bool,
     },
 }

@@ -7,9 +7,13 @@ pub(crate) mod operate;
 pub(crate) mod pages;
 pub(crate) mod rules;
 pub(crate) mod run;
+pub(crate) mod scan;
+pub(crate) mod scanners;
 pub(crate) mod send;
 pub(crate) mod spool;
 mod trial;
+pub(crate) mod unscanned;
+pub(crate) mod worker;
 
 use std::io::{self, Write};
 use std::process::ExitCode;

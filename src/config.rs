@@ -5,8 +5,13 @@
 //! all.
 
 mod control;
+mod kinds;
 mod listener;
 mod load;
+mod rule;
+mod scan;
+mod scanner;
+mod sink;
 mod smtp;
 mod whereabouts;
 
@@ -16,15 +21,18 @@ use std::time::Duration;
 use sensor_ingress::AddressLog;
 use sensor_mail::NodeId;
 use sensor_policy::Octets;
+use sensor_policy::judge::RuleSets;
 use sensor_settings::{Form, Key, Reader, Reload, Shown, Table};
 
 use crate::log;
 pub(crate) use control::Control;
 pub(crate) use listener::{Certificates, ListenerConfig};
 pub(crate) use load::{Loaded, glance, load, strange_variables};
+pub(crate) use scan::Scan;
+pub(crate) use scanner::ScannerConfig;
 pub(crate) use smtp::{BARE, Smtp, UNCOVERED};
 pub(crate) use whereabouts::Whereabouts;
-use whereabouts::{archive_of, socket_of, spool_of};
+use whereabouts::{archive_of, jobs_of, socket_of, spool_of};
 
 /// Everything that can be configured.
 #[derive(Debug)]
@@ -37,6 +45,10 @@ pub(crate) struct Config {
     pub(crate) spool: Spool,
     pub(crate) pipeline: Pipeline,
     pub(crate) archive_dir: PathBuf,
+    pub(crate) scan: Scan,
+    pub(crate) scanners: Vec<ScannerConfig>,
+    pub(crate) judging: RuleSets,
+    pub(crate) sinks: Vec<sensor_notify::Options>,
     pub(crate) log: Log,
     pub(crate) control: Control,
     /// For how long a narrowing of the rules is gentle.
@@ -89,6 +101,10 @@ impl Config {
         let pipeline = Pipeline::read(&reader.table("pipeline", "What happens to accepted mail."));
         let archive = reader.table("archive", "Where mail is kept.");
         let archive_dir = archive.optional(ARCHIVE_DIRECTORY, &Form::path());
+        let scan = Scan::read(&reader.table("scan", "How kept mail is taken apart and looked into."));
+        let scanners = scanner::scanners(&root);
+        let judging = rule::rules(&root);
+        let sinks = sink::sinks(&root);
         let log = Log::read(&reader.table("log", "What is logged, and where."));
         let control =
             Control::read(&reader.table("control", "How a running sensor is watched and told things."));
@@ -103,6 +119,10 @@ impl Config {
             smtp,
             spool,
             pipeline,
+            scan,
+            scanners,
+            judging,
+            sinks,
             log,
             control,
             grace,
@@ -121,6 +141,16 @@ impl Config {
     /// Where the command line finds the control plane.
     pub(crate) fn control_socket(&self) -> PathBuf {
         socket_of(&self.state_dir)
+    }
+
+    /// Where jobs wait: what is still to be looked into.
+    pub(crate) fn jobs_dir(&self) -> PathBuf {
+        jobs_of(&self.state_dir)
+    }
+
+    /// Where events wait for a sink.
+    pub(crate) fn events_dir(&self, sink: &str) -> PathBuf {
+        self.state_dir.join("events").join(sink)
     }
 
     pub(crate) fn tls_dir(&self) -> PathBuf {

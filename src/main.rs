@@ -6,6 +6,7 @@ mod command;
 mod config;
 mod host;
 mod log;
+mod look;
 mod sensor;
 mod shutdown;
 mod systemd;
@@ -32,6 +33,10 @@ fn main() -> ExitCode {
         Command::Operate(order) => command::operate::operate(&cli.place, &order),
         Command::Spool(spool) => command::spool::spool(&cli.place, &spool),
         Command::Message(message) => command::message::message(&cli.place, &message),
+        Command::Unscanned(command) => command::unscanned::unscanned(&cli.place, &command),
+        Command::Scanners(command) => command::scanners::scanners(&cli.place, &command),
+        Command::Scan(asked) => command::scan::scan(&cli.place, &asked),
+        Command::Worker => command::worker::worker(),
         Command::Send(test) => command::send::send(&cli.place, &test),
         Command::Completions { shell } => command::pages::completions(shell),
         Command::Man { directory } => command::pages::man(directory.as_deref()),

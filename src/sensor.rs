@@ -10,6 +10,7 @@
 mod change;
 mod explain;
 pub(crate) mod listening;
+mod looks;
 mod past;
 mod report;
 mod view;
@@ -21,8 +22,8 @@ use std::time::Duration;
 use arc_swap::{ArcSwap, ArcSwapOption};
 use jiff::Timestamp;
 use sensor_control::{
-    Change, ChangeRefused, Changed, Draining, Explained, Fault, GraceEnded, Metrics, Question, Readiness,
-    ReloadRefused, Reloaded, Smtp, Status,
+    Change, ChangeRefused, Changed, Draining, Explained, Fault, GraceEnded, LookOrder, LookRefused,
+    LooksOrdered, Metrics, Question, Readiness, ReloadRefused, Reloaded, Smtp, Status,
 };
 use sensor_ingress::{Door, Gate, TlsIdentity};
 use sensor_mail::Envelope;
@@ -33,6 +34,7 @@ use tokio_util::sync::CancellationToken;
 
 use crate::assemble::Node;
 use crate::config::{Config, Loaded};
+use crate::look::Lookout;
 pub(crate) use explain::explain;
 use past::{Past, last_change};
 use view::View;
@@ -50,6 +52,8 @@ pub(crate) struct Sensor {
     /// Cancelled when it is to go down.
     going_down: CancellationToken,
     pipeline: Arc<Pipeline>,
+    /// None where nothing is looked into.
+    lookout: Option<Lookout>,
     view: ArcSwap<View>,
     /// Why the last reload was refused, where it was.
     reload_refused: ArcSwapOption<String>,
@@ -89,6 +93,7 @@ impl Sensor {
             started: now(),
             going_down: CancellationToken::new(),
             pipeline: Arc::clone(&node.pipeline),
+            lookout: node.looking.as_ref().map(|looking| looking.lookout.clone()),
             view: ArcSwap::from_pointee(view),
             reload_refused: ArcSwapOption::empty(),
             settings: Mutex::new(settings),
@@ -134,6 +139,9 @@ impl sensor_control::Node for Sensor {
 
     fn reload(&self) -> Result<Reloaded, ReloadRefused> {
         let _told = Reloading::begin();
+        if let Some(lookout) = &self.lookout {
+            lookout.reopen();
+        }
         let reloaded = self.reload_settings();
         self.reload_refused.store(reloaded.as_ref().err().map(|refused| Arc::new(told_in_short(refused))));
         reloaded
@@ -155,6 +163,10 @@ impl sensor_control::Node for Sensor {
             tracing::warn!("the grace is ended: what the rules refuse is refused for good");
         }
         GraceEnded { ended }
+    }
+
+    fn look(&self, order: &LookOrder) -> Result<LooksOrdered, LookRefused> {
+        self.order_looks(order)
     }
 
     fn explain(&self, question: Question) -> Result<Explained, Vec<Fault>> {

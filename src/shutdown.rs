@@ -14,6 +14,7 @@ use sensor_mail::Envelope;
 use sensor_spool::Spool;
 
 use crate::log::{LogFile, LogGuard};
+use crate::look::Going;
 use crate::sensor::Sensor;
 
 /// How long behind the last session the files in hand and the last commits may take. What is not done by then
@@ -74,6 +75,7 @@ pub(crate) struct Running {
     /// Cancelled when the pipeline has ended: before `working` is, because the spool has.
     pub(crate) broken: CancellationToken,
     pub(crate) pipeline: JoinHandle<()>,
+    pub(crate) looking: Option<Going>,
     pub(crate) spool: Spool<Envelope>,
 }
 
@@ -94,6 +96,10 @@ impl Running {
         let ended = async {
             if let Err(error) = self.pipeline.await {
                 tracing::error!(%error, "the pipeline ended badly; its mail is in the spool");
+            }
+            // Behind the pipeline, which asks for looks.
+            if let Some(looking) = self.looking {
+                looking.end().await;
             }
             self.spool.shut_down().await;
         };

@@ -5,6 +5,7 @@ import platform
 import resource
 import shutil
 import subprocess
+from contextlib import contextmanager
 from pathlib import Path
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -12,6 +13,8 @@ RESULTS = ROOT / "target" / "bench"
 # Debian keeps servers where only root's PATH looks.
 PATH = os.environ.get("PATH", "") + ":/usr/sbin:/sbin"
 PACKAGES = {"postfix": "postfix", "gnuplot": "gnuplot-nox"}
+POLICY = Path("/usr/sbin/policy-rc.d")
+SCANNERS = {"clamd": "clamav-daemon", "rspamd": "rspamd"}
 # It conflicts with Postfix, so it is unpacked beside the results, not installed.
 EXIM_PACKAGES = ("exim4-daemon-light", "exim4-base")
 EXIM_UNPACKED = RESULTS / "exim"
@@ -24,9 +27,10 @@ OTHER_DESCRIPTORS = 500
 _named_sensor = None
 
 
-def build(sensor):
-    """Release builds: of the instruments, and of the sensor if it is measured."""
+def build(sensor, features=None):
+    """Release builds: of the instruments, with a feature or without, and of the sensor if it is measured."""
     packages = ["-p", "sensor-bench"] + (["-p", "mailsensor"] if sensor else [])
+    packages += ["--features", f"sensor-bench/{features}"] if features else []
     subprocess.run(["cargo", "build", "--release", "--locked", *packages], cwd=ROOT, check=True)
 
 
@@ -55,19 +59,35 @@ def find(program):
     return shutil.which(program, path=PATH)
 
 
-def install_missing():
+def install_missing(programs=PACKAGES):
     """By apt, as root. What cannot be installed is skipped later and shown as skipped."""
-    missing = [package for program, package in PACKAGES.items() if not find(program)]
-    if not missing and exim():
+    missing = [package for program, package in programs.items() if not find(program)]
+    unpacked = EXIM_PACKAGES if programs is PACKAGES and not exim() else ()
+    if not missing and not unpacked:
         return
     if os.geteuid() != 0 or not find("apt-get"):
-        print(f"not installed, and this is not root on Debian: {' '.join([*missing, *EXIM_PACKAGES[: not exim()]])}")
+        print(f"not installed, and this is not root on Debian: {' '.join([*missing, *unpacked])}")
         return
     subprocess.run(["apt-get", "update", "-q"], check=False)
-    for package in missing:
-        install(package)
-    if not exim():
+    with services_off():
+        for package in missing:
+            install(package)
+    if unpacked:
         unpack_exim()
+
+
+@contextmanager
+def services_off():
+    """Keeps a package from starting its own daemon (Debian policy 9.3.3): each is started here, as it is to be."""
+    if POLICY.exists():
+        yield
+        return
+    POLICY.write_text("#!/bin/sh\nexit 101\n", encoding="ascii")
+    POLICY.chmod(0o755)
+    try:
+        yield
+    finally:
+        POLICY.unlink()
 
 
 def install(package):

@@ -10,6 +10,7 @@ use crate::assemble::is_in_memory;
 use crate::cli::Place;
 use crate::config::{Config, strange_variables};
 use crate::host::{Finding, certificate_faults, places};
+use crate::look::Scanners;
 
 pub(crate) fn check(place: &Place) -> anyhow::Result<ExitCode> {
     let loaded = match configured(place)? {
@@ -22,6 +23,9 @@ pub(crate) fn check(place: &Place) -> anyhow::Result<ExitCode> {
             Finding::Fault(fault) => faults.push(fault),
             Finding::OfThisUser(note) => of_this_user.push(note),
         }
+    }
+    if let Err(found) = Scanners::install(&loaded.config, &loaded.shown) {
+        faults.extend(found.iter().map(ToString::to_string));
     }
     for note in of_this_user.into_iter().chain(strange_variables()) {
         println!("note: {note}");
@@ -65,6 +69,12 @@ fn notes(config: &Config) {
             );
         }
     }
+    for (feature, what) in features_left_out() {
+        println!("note: this program was built without the feature {feature}: no {what}");
+    }
+    if config.scan.enabled && config.scanners.is_empty() {
+        println!("note: no [[scanner]] is configured: mail is taken apart, and no scanner looks into it");
+    }
     if !rules.enabled {
         println!("note: smtp.enabled is false: nothing listens");
     }
@@ -74,4 +84,11 @@ fn notes(config: &Config) {
     if is_in_memory(&config.state_dir) {
         println!("note: state_dir is in memory (tmpfs): mail does not outlive the power");
     }
+}
+
+/// Cargo features that this program lacks, with what they bring.
+fn features_left_out() -> impl Iterator<Item = (&'static str, &'static str)> {
+    let cel = (!cfg!(feature = "cel")).then_some(("cel", "expressions in rules (`when`)"));
+    let kinds = sensor_scan::KINDS.iter().filter(|kind| kind.absent.is_some());
+    cel.into_iter().chain(kinds.map(|kind| (kind.word, kind.doc)))
 }

@@ -7,11 +7,13 @@ use std::sync::Arc;
 use anyhow::{Context, bail};
 use jiff::civil::Date;
 use sensor_archive::{DirectoryArchive, Kept};
-use sensor_mail::{Envelope, MailId};
+use sensor_control::What;
+use sensor_mail::{Disposition, Envelope, Look, MailId, Verdict};
 use sensor_pipeline::Record;
 use sensor_spool::{Body, RealDisk};
 
 use super::spool::{self, write_body};
+use super::unscanned::order;
 use super::{harmless, one_line, print, whereabouts};
 use crate::cli::{MessageCommand, Place};
 use crate::config::Whereabouts;
@@ -24,11 +26,12 @@ pub(crate) fn message(place: &Place, command: &MessageCommand) -> anyhow::Result
     match command {
         MessageCommand::Ls { limit, day, json } => list(&places, *limit, *day, *json),
         MessageCommand::Show { id } => show(&places, *id),
-        MessageCommand::Cat { id } => cat(&places, *id),
+        MessageCommand::Rescan { ids } => order(&places, What::Rescan, ids, false),
+        MessageCommand::Cat { id, quarantined } => cat(&places, *id, *quarantined),
     }
 }
 
-fn archive(places: &Whereabouts) -> anyhow::Result<Option<DirectoryArchive>> {
+pub(super) fn archive(places: &Whereabouts) -> anyhow::Result<Option<DirectoryArchive>> {
     let directory = places.archive_dir()?;
     match RealDisk::existing(directory) {
         Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(None),
@@ -59,7 +62,7 @@ fn list(places: &Whereabouts, limit: usize, day: Option<Date>, json: bool) -> an
         for id in ids {
             match archive.find(id) {
                 Ok(Some(kept)) if json => writeln!(out, "{}", json_line(&kept.record)?)?,
-                Ok(Some(kept)) => writeln!(out, "{}", line(&kept.record))?,
+                Ok(Some(kept)) => writeln!(out, "{}", line(&kept.record, kept.looks.last()))?,
                 Ok(None) => {}
                 Err(error) => unreadable.push(format!("{id}: {error}")),
             }
@@ -72,13 +75,19 @@ fn list(places: &Whereabouts, limit: usize, day: Option<Date>, json: bool) -> an
     Ok(printed)
 }
 
-fn line(record: &Record) -> String {
+fn line(record: &Record, look: Option<&Look>) -> String {
     let Record { envelope, description, .. } = record;
     let to = envelope.recipients.first().map_or("", |recipient| recipient.path.as_str());
     let (from, to) = (one_line(envelope.reverse_path.as_str(), 48), one_line(to, 48));
     let subject = one_line(description.subject.as_deref().unwrap_or(""), 60);
     let Envelope { id, arrival, octets, .. } = envelope;
-    format!("{id}  {arrival:.3}  {octets:>10}  <{from}> -> <{to}>  {subject}")
+    let verdict = look.map_or("not looked at", |look| match look.judgement.verdict {
+        Verdict::Clean => "clean",
+        Verdict::Undetermined => "undetermined",
+        Verdict::Suspect => "suspect",
+        Verdict::Hostile => "hostile",
+    });
+    format!("{id}  {arrival:.3}  {octets:>10}  {verdict:<13}  <{from}> -> <{to}>  {subject}")
 }
 
 fn json_line(record: &Record) -> io::Result<String> {
@@ -118,19 +127,39 @@ fn kept(places: &Whereabouts, id: MailId) -> anyhow::Result<Option<Box<Kept>>> {
 }
 
 fn show(places: &Whereabouts, id: MailId) -> anyhow::Result<ExitCode> {
-    let shown = match find(places, id)? {
-        Found::Kept(kept) => serde_json::to_string_pretty(&kept.record)?,
+    let text = match find(places, id)? {
+        Found::Kept(kept) => {
+            if let Err(removed) = kept.has_octets() {
+                eprintln!("{removed}");
+            }
+            serde_json::to_string_pretty(&shown(&kept)?)?
+        }
         Found::Spooled(envelope, _) => {
             eprintln!("not kept yet: this is its envelope in the spool");
             serde_json::to_string_pretty(&envelope)?
         }
     };
-    print(|out| writeln!(out, "{}", harmless(&shown)))
+    print(|out| writeln!(out, "{}", harmless(&text)))
 }
 
-fn cat(places: &Whereabouts, id: MailId) -> anyhow::Result<ExitCode> {
+/// The record, with the looks where there are any.
+fn shown(kept: &Kept) -> serde_json::Result<serde_json::Value> {
+    let mut shown = serde_json::to_value(&kept.record)?;
+    if !kept.looks.is_empty()
+        && let Some(record) = shown.as_object_mut()
+    {
+        record.insert("looks".to_owned(), serde_json::to_value(&kept.looks)?);
+    }
+    Ok(shown)
+}
+
+fn cat(places: &Whereabouts, id: MailId, quarantined: bool) -> anyhow::Result<ExitCode> {
     match find(places, id)? {
         Found::Kept(kept) => {
+            let disposition = kept.looks.last().map(|look| look.judgement.disposition).unwrap_or_default();
+            if disposition == Disposition::Quarantine && !quarantined {
+                bail!("{id} is quarantined, and perhaps dangerous: --quarantined gives it out");
+            }
             kept.verify()?;
             print(|out| kept.write_to(out))
         }

@@ -1,10 +1,13 @@
 //! `mailsensor status | enable | disable | set | reset | reload | drain | end-grace`: asks the running sensor.
 
+use std::collections::BTreeMap;
 use std::io::{self, Write};
 use std::process::ExitCode;
 
 use anyhow::Context;
-use sensor_control::{Changed, Client, ClientError, Flags, Grace, Key, ProblemKind, Reloaded, State, Status};
+use sensor_control::{
+    Changed, Client, ClientError, Flags, Grace, Key, Looks, ProblemKind, Reloaded, State, Status,
+};
 use serde_json::{Map, Value, json};
 
 use super::{one_line, print, whereabouts};
@@ -200,6 +203,9 @@ fn status(status: &Status, out: &mut dyn Write) -> io::Result<()> {
     )?;
     let space = &status.space;
     writeln!(out, "spool: {} octets of files, {} free on its disk", space.octets, space.free_octets)?;
+    if let Some(looks) = &status.looks {
+        about_looks(looks, out)?;
+    }
     for certificate in &status.certificates {
         writeln!(out, "certificate: SHA-256 {}, until {}", certificate.fingerprint, certificate.expires)?;
     }
@@ -217,4 +223,37 @@ fn status(status: &Status, out: &mut dyn Write) -> io::Result<()> {
         writeln!(out, "warning: {warning}")?;
     }
     Ok(())
+}
+
+fn about_looks(looks: &Looks, out: &mut dyn Write) -> io::Result<()> {
+    let total: u64 = looks.verdicts.values().sum();
+    writeln!(
+        out,
+        "looks since the start: {total}{}; waiting {}, unscanned {}",
+        listed(&looks.verdicts),
+        looks.jobs,
+        looks.unscanned
+    )?;
+    for scanner in &looks.scanners {
+        let is_asked = if scanner.circuit == "closed" { "" } else { ", left alone because it fails" };
+        writeln!(
+            out,
+            "  scanner {}: {} messages{}{is_asked}",
+            scanner.name,
+            scanner.outcomes.values().sum::<u64>(),
+            listed(&scanner.outcomes)
+        )?;
+    }
+    for sink in &looks.sinks {
+        let dropped: u64 = sink.dropped.values().sum();
+        let (delivered, waiting) = (sink.delivered, sink.waiting);
+        writeln!(out, "  sink {}: delivered {delivered}, waiting {waiting}, dropped {dropped}", sink.name)?;
+    }
+    Ok(())
+}
+
+/// ` (clean 3, hostile 1)`, or nothing.
+fn listed(counts: &BTreeMap<String, u64>) -> String {
+    let counts: Vec<_> = counts.iter().map(|(word, count)| format!("{word} {count}")).collect();
+    if counts.is_empty() { String::new() } else { format!(" ({})", counts.join(", ")) }
 }

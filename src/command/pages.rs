@@ -45,7 +45,8 @@ mod tests {
     fn names(command: &clap::Command, above: &str) -> Vec<String> {
         let name = format!("{above}{}", command.get_name());
         let below = format!("{name}-");
-        let names = command.get_subcommands().flat_map(|command| names(command, &below));
+        let shown = command.get_subcommands().filter(|command| !command.is_hide_set());
+        let names = shown.flat_map(|command| names(command, &below));
         names.chain([name.clone()]).collect()
     }
 

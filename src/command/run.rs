@@ -17,6 +17,7 @@ use crate::cli::{Place, SendTls};
 use crate::config::{Config, ListenerConfig, Loaded, shown_path, strange_variables};
 use crate::host::certificate_faults;
 use crate::log::LogGuard;
+use crate::look::Scanners;
 use crate::sensor::{Sensor, listening};
 use crate::shutdown::{Running, Signals};
 use crate::systemd;
@@ -32,6 +33,13 @@ pub(crate) fn run(place: &Place) -> anyhow::Result<ExitCode> {
         eprintln!("{}", faults.join("\n"));
         return Ok(ExitCode::from(CONFIG_FAULTS));
     }
+    let scanners = match Scanners::install(&loaded.config, &loaded.shown) {
+        Ok(scanners) => scanners,
+        Err(faults) => {
+            faults.iter().for_each(|fault| eprintln!("{fault}"));
+            return Ok(ExitCode::from(CONFIG_FAULTS));
+        }
+    };
     // Before the log has its thread.
     let handed_in = systemd::handed_in()?;
     let log = crate::log::start(&loaded.config.log)?;
@@ -42,7 +50,7 @@ pub(crate) fn run(place: &Place) -> anyhow::Result<ExitCode> {
     rustix::process::umask(rustix::fs::Mode::WGRP | rustix::fs::Mode::RWXO);
     raise_descriptor_limit(loaded.config.smtp.slots.connections);
     let runtime = runtime(loaded.config.threads)?;
-    let served = runtime.block_on(serve(loaded, handed_in, &log));
+    let served = runtime.block_on(serve(loaded, scanners, handed_in, &log));
     // A thread that hangs in a system call must not keep the process from ending.
     runtime.shutdown_background();
     served.map(|()| ExitCode::SUCCESS)
@@ -59,11 +67,16 @@ fn runtime(threads: usize) -> io::Result<Runtime> {
     builder.worker_threads(threads).thread_name("sensor").enable_all().build()
 }
 
-async fn serve(loaded: Loaded, handed_in: Vec<HandedIn>, log: &LogGuard) -> anyhow::Result<()> {
+async fn serve(
+    loaded: Loaded,
+    scanners: Scanners,
+    handed_in: Vec<HandedIn>,
+    log: &LogGuard,
+) -> anyhow::Result<()> {
     let mut signals = Signals::listen()?;
     let about = About::of(&loaded);
     let is_enabled = loaded.config.smtp.rules.enabled;
-    let node = assemble(&loaded.config, handed_in)?;
+    let node = assemble(&loaded.config, &scanners, handed_in)?;
     let options = control_options(&loaded.config);
     let token = Token::load_or_create(&loaded.config.state_dir)?;
     let token_path = shown_path(token.path());
@@ -132,7 +145,8 @@ fn start(node: Node) -> Running {
         work.await;
     });
     let slots = Arc::clone(&node.door.slots);
-    Running { gate: node.gate, slots, working, broken, pipeline, spool: node.spool }
+    let looking = node.looking.map(|looking| looking.start(&working));
+    Running { gate: node.gate, slots, working, broken, pipeline, looking, spool: node.spool }
 }
 
 /// What is said at the start; taken from the configuration before it is used up.
@@ -143,6 +157,7 @@ struct About {
     rules: String,
     listeners: Vec<ListenerConfig>,
     paused: bool,
+    looks: Option<String>,
     in_memory: bool,
 }
 
@@ -156,6 +171,7 @@ impl About {
             rules: rules_line(config),
             listeners: config.smtp.listeners.clone(),
             paused: config.pipeline.paused,
+            looks: looks_line(config),
             in_memory: is_in_memory(&config.state_dir),
         }
     }
@@ -177,6 +193,9 @@ impl About {
         match self.paused {
             true => writeln!(out, "leaves it in {}: pipeline.paused is true", self.spool)?,
             false => writeln!(out, "keeps it in {}", self.archive)?,
+        }
+        if let Some(looks) = &self.looks {
+            writeln!(out, "{looks}")?;
         }
         match control.address() {
             Some(address) => writeln!(out, "is controlled at http://{address} with the token in {token}")?,
@@ -222,6 +241,18 @@ fn trial_line(open: &[ListenerConfig]) -> Option<String> {
     Some(format!(
         "try it: swaks --server {host} --port {port}{tls} --from ada@example.com --to bob@example.com"
     ))
+}
+
+/// None where nothing is looked into.
+fn looks_line(config: &Config) -> Option<String> {
+    if !config.scan.enabled || config.pipeline.paused {
+        return None;
+    }
+    let names: Vec<&str> = config.scanners.iter().map(|scanner| &*scanner.name).collect();
+    Some(match names.is_empty() {
+        true => "takes it apart; no [[scanner]] looks into it (mailsensor scanners ls)".to_owned(),
+        false => format!("looks into it with {}", names.join(", ")),
+    })
 }
 
 fn rules_line(config: &Config) -> String {

@@ -102,6 +102,7 @@ fn a_listener_without_a_tls_level_has_that_of_all() {
     }
 }
 
+mod looks;
 mod schema;
 
 #[test]

@@ -42,6 +42,11 @@ impl Whereabouts {
         spool_of(&self.state_dir)
     }
 
+    /// Where jobs wait.
+    pub(crate) fn jobs_dir(&self) -> PathBuf {
+        jobs_of(&self.state_dir)
+    }
+
     /// Where the command line finds the control plane.
     pub(crate) fn control_socket(&self) -> PathBuf {
         socket_of(&self.state_dir)
@@ -72,4 +77,8 @@ pub(super) fn archive_of(state_dir: &Path) -> PathBuf {
 
 pub(super) fn socket_of(state_dir: &Path) -> PathBuf {
     state_dir.join("control.sock")
+}
+
+pub(super) fn jobs_of(state_dir: &Path) -> PathBuf {
+    state_dir.join("jobs")
 }

@@ -16,6 +16,7 @@ use super::view::{View, smtp};
 use super::{Sensor, Settings, listening};
 use crate::assemble::{door_settings, identity, listener_plans};
 use crate::config::Config;
+use crate::look::{ScannerFault, Scanners};
 use crate::systemd;
 use crate::whole;
 
@@ -69,6 +70,7 @@ impl Sensor {
         };
         let identity = shows.as_ref().map(|(identity, _)| identity);
         let prepared = self.prepare(&next, identity).map_err(ReloadRefused::NotApplied)?;
+        self.renew_looks(&next, &shown)?;
         let certificate = match &shows {
             Some((present, Some(fresh))) => present.renew(fresh).then(|| fresh.fingerprint()),
             Some((_, None)) | None => None,
@@ -104,6 +106,18 @@ impl Sensor {
         let plans = listener_plans(config, identity).map_err(|error| whole(&error))?;
         let prepared = self.gate.prepare(plans, config.smtp.rules.enabled, config.drain_deadline);
         Handle::current().block_on(prepared).map_err(|errors| told_all(&errors))
+    }
+
+    /// Has files of rules read anew too: where one cannot be used, all stays as it is. The last step that can fail.
+    fn renew_looks(&self, config: &Config, shown: &Shown) -> Result<(), ReloadRefused> {
+        let Some(lookout) = &self.lookout else { return Ok(()) };
+        let fault = |fault: ScannerFault| {
+            let expected = Some(fault.expected.into());
+            Fault { expected, ..Fault::new(fault.key, "cannot be used") }
+        };
+        let faulty = |faults: Vec<_>| ReloadRefused::Faulty(faults.into_iter().map(fault).collect());
+        let scanners = Scanners::install(config, shown).map_err(faulty)?;
+        lookout.renew(config, &scanners).map_err(|error| ReloadRefused::NotApplied(whole(&error)))
     }
 
     /// Makes the change that was prepared, and tells the service manager.

@@ -1,13 +1,14 @@
 //! What the sensor is doing, in figures and in sentences.
 
 use sensor_control::{
-    Certificate, Conservation, ListenerStatus, Metrics, Refusals, RuleLabel, Space, State, Status,
+    Certificate, Conservation, ListenerStatus, Looks, Metrics, Refusals, RuleLabel, Space, State, Status,
 };
 use sensor_ingress::{GateStatus, ListenerState, Security};
 use sensor_spool::Status as SpoolStatus;
 
 use super::view::{Shows, View};
 use super::{Sensor, now};
+use crate::look::Lookout;
 
 /// A certificate that expires sooner is warned about.
 const EXPIRY_WARNING_SECONDS: i64 = 30 * 24 * 3_600;
@@ -17,6 +18,7 @@ const CERTIFICATE: &str = "smtp";
 impl Sensor {
     pub(super) fn report_status(&self) -> Status {
         let (view, gate, spool) = (self.view.load(), self.gate.status(), self.spool.status());
+        let looks = self.looks();
         let certificates: Vec<Certificate> =
             view.certificate.as_ref().and_then(certificate).into_iter().collect();
         Status {
@@ -24,7 +26,7 @@ impl Sensor {
             hostname: view.hostname.clone(),
             state: self.state(&gate),
             started: self.started,
-            warnings: self.warnings(&view, &gate, &spool, &certificates),
+            warnings: self.warnings(&view, &gate, &spool, &certificates, looks.as_ref()),
             listeners: gate.listeners.iter().map(listener).collect(),
             connections: u64::from(self.door.slots.open()),
             conservation: conservation(&spool),
@@ -33,6 +35,7 @@ impl Sensor {
             certificates,
             grace: self.grace_of(&view),
             softened: self.door.refusals().iter().map(|count| count.softened).sum(),
+            looks,
             files: view.files.clone(),
         }
     }
@@ -58,6 +61,7 @@ impl Sensor {
             archive_failing: self.pipeline.store_error().is_some(),
             pipeline_paused: self.pipeline.is_paused(),
             reload_refused: self.reload_refused.load().is_some(),
+            looks: self.looks(),
         }
     }
 
@@ -94,6 +98,7 @@ impl Sensor {
         gate: &GateStatus,
         spool: &SpoolStatus,
         certificates: &[Certificate],
+        looks: Option<&Looks>,
     ) -> Vec<String> {
         let mut warnings = self.troubles();
         if let Some(fault) = &gate.fault {
@@ -121,6 +126,9 @@ impl Sensor {
                 warnings.push(format!("the certificate expires at {expires}"));
             }
         }
+        warnings.extend(looks.into_iter().flat_map(Self::warnings_of_looks));
+        let stale = self.lookout.iter().flat_map(Lookout::stale_rules);
+        warnings.extend(stale.map(|why| format!("the rules of before are at work: scanner {why}")));
         if !view.waiting_for_restart.is_empty() {
             let keys = view.waiting_for_restart.join(", ");
             warnings.push(format!("take effect only with a restart: {keys}"));

@@ -18,6 +18,7 @@ mod door;
 mod harness;
 mod listeners;
 mod log_file;
+mod look;
 mod namespaces;
 mod operate;
 mod pages;

@@ -4,9 +4,10 @@
 //! A run is several lives on one disk. In each life random peers send mail and hang up where they like,
 //! storage is slow and fails, and the life ends by a drain, a kill or a loss of power. After the last one:
 //! what was acknowledged is kept, whole; what was refused is not; accepted = kept + set aside + withdrawn;
-//! sequences are dense. One seed reproduces a run: `SENSOR_SIMULATION_SEED=17 scripts/test simulation`.
+//! sequences are dense; what is kept was looked into until nothing was owed, and each look was told. One seed reproduces a run: `SENSOR_SIMULATION_SEED=17 scripts/test simulation`.
 
 mod ledger;
+mod look;
 mod node;
 mod peer;
 
@@ -16,6 +17,7 @@ use std::time::Duration;
 use sensor_spool::disk::{Chance, Faults, SimDisk};
 
 use ledger::{Ledger, Shared, Tally};
+use look::Trouble;
 use node::{Node, Storage};
 use peer::Peer;
 
@@ -62,10 +64,12 @@ fn one_seed_gives_one_run() {
 /// Runs one seed to its end and checks it.
 fn run(seed: u64) -> Ledger {
     let mut chance = Chance(seed);
-    let storage = Storage { disk: SimDisk::new(seed), clock: Arc::default() };
+    let (disk, jobs) = (SimDisk::new(seed), SimDisk::new(!seed));
+    let storage = Storage { disk, jobs, told: Arc::default(), clock: Arc::default() };
     let ledger = Shared::default();
     for _ in 0..1 + chance.below(4) {
         storage.disk.set_faults(random_faults(&mut chance));
+        storage.jobs.set_faults(random_faults(&mut chance));
         if chance.one_in(6) {
             storage.disk.cut_power_after(chance.draw() % 400);
         }
@@ -73,10 +77,12 @@ fn run(seed: u64) -> Ledger {
         let life = Life { seed: chance.draw(), end, slow: chance.one_in(8) };
         let is_drained = live(&storage, &ledger, &life) && !storage.disk.is_dark();
         ledger.lock().unwrap().life_ended(is_drained);
-        storage.disk.set_faults(Faults::default());
-        match end {
-            End::Kill if !storage.disk.is_dark() => storage.disk.kill(),
-            End::Drain | End::Kill | End::PowerLoss => storage.disk.crash(),
+        for disk in [&storage.disk, &storage.jobs] {
+            disk.set_faults(Faults::default());
+            match end {
+                End::Kill if !storage.disk.is_dark() => disk.kill(),
+                End::Drain | End::Kill | End::PowerLoss => disk.crash(),
+            }
         }
     }
     last_life(&storage, &ledger);
@@ -99,8 +105,9 @@ fn runtime() -> tokio::runtime::Runtime {
 fn live(storage: &Storage, ledger: &Shared, life: &Life) -> bool {
     let mut chance = Chance(life.seed);
     let is_drained = runtime().block_on(async {
+        let trouble = Trouble(Some(Chance(chance.draw())));
         // A disk that fails while the spool is opened is a start that fails: the next life tries again.
-        let Some(node) = Node::start(storage, &mut chance, life.slow) else { return false };
+        let Some(node) = Node::start(storage, &mut chance, life.slow, trouble) else { return false };
         let mut peers = tokio::task::JoinSet::new();
         for _ in 0..1 + chance.below(4) {
             let peer = Peer::new(chance.draw(), Arc::clone(ledger));
@@ -118,9 +125,10 @@ fn live(storage: &Storage, ledger: &Shared, life: &Life) -> bool {
 /// A life without faults and without peers: all mail is kept.
 fn last_life(storage: &Storage, ledger: &Shared) {
     runtime().block_on(async {
-        let node = Node::start(storage, &mut Chance(0), false).expect("a disk without faults");
+        let node = Node::start(storage, &mut Chance(0), false, Trouble(None)).expect("a disk without faults");
         node.wait_until_kept().await;
-        ledger.lock().unwrap().found(node.status(), node.archived());
+        let told = storage.told.lock().unwrap().clone();
+        ledger.lock().unwrap().found(node.status(), node.archived(), told);
         assert!(node.drain().await, "a disk without faults");
     });
 }

@@ -5,56 +5,20 @@ use std::io::{self, Write};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
-use aws_lc_rs::digest;
 use jiff::civil::Date;
-use sensor_mail::{MailId, Sha256};
-use sensor_pipeline::{ContentError, KeepError, Keeper, Record, Specimen, StoreError};
-use sensor_spool::disk::{Access, Disk, File, read_full};
+use sensor_mail::{Look, MailId};
+use sensor_pipeline::{ContentError, KeepError, Keeper, KeptMail, Specimen, StoreError, removes_octets};
+use sensor_spool::disk::{Access, Disk, File};
 
+use crate::kept::{Kept, ReadError, read_all};
 use crate::layout::{self, MESSAGE, RECORD};
-use crate::record::{self, RecordError};
+use crate::record;
+
+mod amending;
 
 /// Keeps each message as a file, with its record beside it.
 pub struct DirectoryArchive {
     disk: Arc<dyn Disk>,
-}
-
-/// A kept message.
-pub struct Kept {
-    /// Its record.
-    pub record: Record,
-    message: Arc<dyn File>,
-}
-
-/// A kept message cannot be read back.
-#[derive(Debug, thiserror::Error)]
-pub enum ReadError {
-    /// The system cannot give a file.
-    #[error("{path}: {source}")]
-    File {
-        /// The file, relative to the archive.
-        path: PathBuf,
-        /// What the system said.
-        source: io::Error,
-    },
-    /// The record beside the message cannot be understood.
-    #[error("{path}: {source}")]
-    Record {
-        /// The file, relative to the archive.
-        path: PathBuf,
-        /// What is wrong with it.
-        source: RecordError,
-    },
-    /// The file holds other bytes than those that were accepted.
-    #[error("{path}: altered since it was kept: it has SHA-256 {found}, but {accepted} was accepted")]
-    Altered {
-        /// The file, relative to the archive.
-        path: PathBuf,
-        /// The digest taken at acceptance.
-        accepted: Sha256,
-        /// The digest of the file.
-        found: Sha256,
-    },
 }
 
 impl DirectoryArchive {
@@ -74,10 +38,14 @@ impl DirectoryArchive {
         let Some(file) = self.open_if_there(&path)? else { return Ok(None) };
         let octets = read_all(&*file).map_err(|source| ReadError::File { path: path.clone(), source })?;
         let record = record::decode(&octets).map_err(|source| ReadError::Record { path, source })?;
+        let looks = self.looks(id)?.decoded;
         let path = directory.join(layout::name(id, MESSAGE));
-        let message =
-            self.disk.open(&path, Access::Read).map_err(|source| ReadError::File { path, source })?;
-        Ok(Some(Kept { record, message }))
+        let message = match self.open_if_there(&path)? {
+            None if looks.last().is_some_and(removes_octets) => None,
+            None => return Err(ReadError::File { path, source: io::ErrorKind::NotFound.into() }),
+            message => message,
+        };
+        Ok(Some(Kept { record, looks, message }))
     }
 
     /// The days that have mail, newest first.
@@ -134,65 +102,6 @@ impl DirectoryArchive {
     }
 }
 
-impl Kept {
-    /// Proves that the file holds the bytes that were accepted.
-    ///
-    /// # Errors
-    /// When it cannot be read or holds others.
-    pub fn verify(&self) -> Result<(), ReadError> {
-        let mut digest = digest::Context::new(&digest::SHA256);
-        self.for_each_piece(|octets| {
-            digest.update(octets);
-            Ok(())
-        })
-        .map_err(|source| ReadError::File { path: self.path(), source })?;
-        let found = Sha256(digest.finish().as_ref().try_into().expect("a SHA-256 digest has 32 octets"));
-        let accepted = self.record.envelope.sha256;
-        if found == accepted {
-            Ok(())
-        } else {
-            Err(ReadError::Altered { path: self.path(), accepted, found })
-        }
-    }
-
-    /// Writes the message's bytes to `sink`.
-    ///
-    /// # Errors
-    /// As reading and writing give them.
-    pub fn write_to(&self, sink: &mut dyn Write) -> io::Result<()> {
-        self.for_each_piece(|octets| sink.write_all(octets))
-    }
-
-    fn for_each_piece(&self, mut take: impl FnMut(&[u8]) -> io::Result<()>) -> io::Result<()> {
-        let mut piece = vec![0; PIECE_OCTETS];
-        let mut offset = 0;
-        loop {
-            let count = read_full(&*self.message, &mut piece, offset)?;
-            if count == 0 {
-                return Ok(());
-            }
-            take(&piece[..count])?;
-            offset += count as u64;
-        }
-    }
-
-    fn path(&self) -> PathBuf {
-        let id = self.record.envelope.id;
-        layout::directory_of(layout::day_of(id)).join(layout::name(id, MESSAGE))
-    }
-}
-
-/// How much of a message is in memory when it is read back.
-const PIECE_OCTETS: usize = 256 * 1024;
-
-fn read_all(file: &dyn File) -> io::Result<Vec<u8>> {
-    let octets = usize::try_from(file.octets()?).map_err(io::Error::other)?;
-    let mut content = vec![0; octets];
-    let count = read_full(file, &mut content, 0)?;
-    content.truncate(count);
-    Ok(content)
-}
-
 impl Keeper for DirectoryArchive {
     /// All files of the group are written under names of their own, made durable by one call, given their
     /// names, and the names made durable: by the time a message has its name, its bytes are on the disk.
@@ -219,6 +128,18 @@ impl Keeper for DirectoryArchive {
             }
         }
         Ok(outcomes)
+    }
+
+    fn open(&self, id: MailId) -> Result<Option<KeptMail>, StoreError> {
+        let kept = self.find(id).map_err(|error| StoreError {
+            doing: "opening a kept message".to_owned(),
+            source: io::Error::other(error.to_string()),
+        })?;
+        kept.map(Kept::into_mail).transpose().map_err(store("opening a kept message"))
+    }
+
+    fn amend(&self, group: &[(MailId, Arc<Look>)]) -> Result<Vec<Result<(), KeepError>>, StoreError> {
+        self.add_looks(group)
     }
 }
 
@@ -278,6 +199,8 @@ fn settle_blame(outcome: Result<(), KeepError>) -> Result<Result<(), KeepError>,
         io::ErrorKind::IsADirectory
             | io::ErrorKind::AlreadyExists
             | io::ErrorKind::DirectoryNotEmpty
+            // A file of looks that is none.
+            | io::ErrorKind::InvalidData
             // More than the file system, or ulimit -f, lets a file have.
             | io::ErrorKind::FileTooLarge
     );

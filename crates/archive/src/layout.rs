@@ -12,6 +12,9 @@ pub(crate) const MESSAGE: &str = "eml";
 /// The message's record.
 pub(crate) const RECORD: &str = "json";
 
+/// The looks into the message. Not in the record: keeping a message again writes that anew.
+pub(crate) const LOOKS: &str = "looks.jsonl";
+
 /// The day on which a message was accepted, in UTC.
 pub(crate) fn day_of(id: MailId) -> Date {
     let millis = i64::try_from(id.unix_millis()).expect("48 bits fit");
@@ -68,7 +71,9 @@ mod tests {
     fn a_record_is_known_by_its_name() {
         let id = MailIds::new(NodeId::default(), 0).next(1);
         assert_eq!(id_of_record(&name(id, RECORD)), Some(id));
-        for other in [name(id, MESSAGE), part_name(id, RECORD), "x.json".into(), id.to_string()] {
+        for other in
+            [name(id, MESSAGE), name(id, LOOKS), part_name(id, RECORD), "x.json".into(), id.to_string()]
+        {
             assert_eq!(id_of_record(&other), None, "{other}");
         }
     }

@@ -12,7 +12,7 @@ use bytesize::ByteSize;
 mod fill;
 mod random;
 
-use random::Random;
+pub(crate) use random::Random;
 
 /// What a generated message is made of.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, clap::ValueEnum)]

@@ -9,6 +9,7 @@
 //!   idle      opens connections and holds them: what one costs in memory
 //!   phys      what disk and loopback give when no mail is involved
 //!   backlog   fills a spool with mail that waits
+//!   scan      what taking mail apart costs, and who looks into it (feature `scan`)
 //!   hold      holds connections that say nothing, beside whatever else is measured
 //! ```
 //!
@@ -25,6 +26,8 @@ pub mod load;
 mod loopback;
 pub mod meter;
 pub mod phys;
+#[cfg(feature = "scan")]
+pub mod scan;
 pub mod tls;
 
 pub use loopback::{Loopback, LoopbackError};

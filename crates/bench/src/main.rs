@@ -5,6 +5,8 @@ use std::process::ExitCode;
 
 use clap::{Parser, Subcommand};
 use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
+#[cfg(feature = "scan")]
+use sensor_bench::scan;
 use sensor_bench::{backlog, bare, corpus, hold, idle, load, phys, tls};
 
 /// Measuring instruments for mail servers on this machine.
@@ -33,11 +35,21 @@ enum Instrument {
     Backlog(backlog::Options),
     /// Holds idle connections until standard input ends.
     Hold(hold::Options),
+    /// Looks into mail, by one of those who can.
+    #[cfg(feature = "scan")]
+    Scan(scan::Options),
+    /// Writes generated rules for YARA and signatures for ClamAV.
+    #[cfg(feature = "scan")]
+    Rules(scan::RulesOptions),
+    /// Takes mail apart for the process that started it.
+    #[cfg(feature = "scan")]
+    #[command(hide = true)]
+    Worker,
 }
 
 fn main() -> ExitCode {
     match run(Arguments::parse().instrument) {
-        Ok(()) => ExitCode::SUCCESS,
+        Ok(status) => status,
         Err(error) => {
             eprintln!("sensor-bench: {error}");
             ExitCode::FAILURE
@@ -45,7 +57,7 @@ fn main() -> ExitCode {
     }
 }
 
-fn run(instrument: Instrument) -> Result<(), Box<dyn Error>> {
+fn run(instrument: Instrument) -> Result<ExitCode, Box<dyn Error>> {
     raise_descriptor_limit();
     match instrument {
         Instrument::Load(options) => print_line(&load::run(&options)?)?,
@@ -60,8 +72,14 @@ fn run(instrument: Instrument) -> Result<(), Box<dyn Error>> {
         }
         Instrument::Backlog(options) => print_line(&backlog::run(&options)?)?,
         Instrument::Hold(options) => hold(&options)?,
+        #[cfg(feature = "scan")]
+        Instrument::Scan(options) => print_line(&scan::run(&options)?)?,
+        #[cfg(feature = "scan")]
+        Instrument::Rules(options) => scan::write_rules(&options)?,
+        #[cfg(feature = "scan")]
+        Instrument::Worker => return Ok(scan::worker()),
     }
-    Ok(())
+    Ok(ExitCode::SUCCESS)
 }
 
 /// Says what is held, and after the end of standard input how many of those had ended by then.

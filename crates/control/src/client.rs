@@ -14,6 +14,7 @@ use tokio::net::UnixStream;
 
 use crate::change::{Changed, Reloaded};
 use crate::explanation::{Explained, Question};
+use crate::looks::{LookOrder, LooksOrdered};
 use crate::problem::Problem;
 use crate::smtp::{GraceEnded, Revision, Smtp};
 use crate::status::{Draining, Status};
@@ -149,6 +150,14 @@ impl Client {
     /// [`ClientError`]; where it is `Refused`, the old settings stay.
     pub async fn reload(&self) -> Result<Reloaded, ClientError> {
         self.ask(Method::POST, "/v1/reload", None, None).await
+    }
+
+    /// Has kept messages looked into anew, tried again, or given up.
+    ///
+    /// # Errors
+    /// [`ClientError`]; where it is `Refused`, it may be ordered of some of them.
+    pub async fn look(&self, order: &LookOrder) -> Result<LooksOrdered, ClientError> {
+        self.ask(Method::POST, "/v1/looks", Some(json(order)), None).await
     }
 
     /// Makes the sensor go down as SIGTERM does.

@@ -29,6 +29,7 @@ mod connections;
 mod explanation;
 mod flags;
 mod gate;
+mod looks;
 mod metrics;
 mod node;
 mod patch;
@@ -46,6 +47,7 @@ pub use change::{
 };
 pub use client::{Client, ClientError, Flags};
 pub use explanation::{Explained, Outcome, Question, Step};
+pub use looks::{LookOrder, LookRefused, Looks, LooksOrdered, ScannerState, SinkState, What, Workers};
 pub use metrics::{METRICS_TYPE, RuleLabel};
 pub use node::{Node, Readiness};
 pub use problem::{PROBLEM_TYPE, Problem, ProblemKind};

@@ -3,6 +3,8 @@
 //! A registry is filled for each scrape from one snapshot, so that figures that belong together are of one
 //! moment and nobody else can add to them.
 
+mod looks;
+
 use std::collections::BTreeMap;
 
 use prometheus_client::encoding::text::encode;
@@ -62,6 +64,9 @@ pub(crate) fn exposition(metrics: &Metrics) -> String {
     troubles(&mut registry, metrics);
     refusals(&mut registry, metrics);
     certificates(&mut registry, &metrics.certificates);
+    if let Some(looks) = &metrics.looks {
+        looks::looks(&mut registry, looks);
+    }
     let mut text = String::new();
     encode(&mut text, &registry).expect("a String takes whatever is written");
     text

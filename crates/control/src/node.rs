@@ -3,6 +3,7 @@
 use crate::Fault;
 use crate::change::{Change, ChangeRefused, Changed, ReloadRefused, Reloaded};
 use crate::explanation::{Explained, Question};
+use crate::looks::{LookOrder, LookRefused, LooksOrdered};
 use crate::smtp::{GraceEnded, Smtp};
 use crate::status::{Draining, Metrics, Status};
 
@@ -11,8 +12,8 @@ use crate::status::{Draining, Metrics, Status};
 /// Two kinds of methods. Those that **read** answer from memory, at once: they are called on a thread of the
 /// runtime and wait for no disk and for no lock that is held while a disk is waited for. Those that **act**
 /// may block: each is called on a thread for blocking work, within the runtime (so that sockets can be bound
-/// and tasks spawned), and runs to its end also when the client is gone. Of `change`, `reload`, `drain` and
-/// `end_grace` one runs at a time; changes that come in other ways, such as by SIGHUP, are the node's to order.
+/// and tasks spawned), and runs to its end also when the client is gone. Of `change`, `reload`, `drain`,
+/// `look` and `end_grace` one runs at a time; changes that come in other ways, such as by SIGHUP, are the node's to order.
 pub trait Node: Send + Sync + 'static {
     /// Reads: whether mail is taken.
     fn readiness(&self) -> Readiness;
@@ -46,6 +47,12 @@ pub trait Node: Send + Sync + 'static {
 
     /// Acts: refuses for good at once what the rules before the last change would have taken.
     fn end_grace(&self) -> GraceEnded;
+
+    /// Acts: has kept messages looked into anew, tried again, or given up. Durable when it returns.
+    ///
+    /// # Errors
+    /// [`LookRefused`]: of some messages it may be ordered all the same; ordering it again changes nothing.
+    fn look(&self, order: &LookOrder) -> Result<LooksOrdered, LookRefused>;
 
     /// Acts, in that it may look at the interfaces of the host: what a client would be answered, and why.
     ///

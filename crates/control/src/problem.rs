@@ -8,6 +8,7 @@ use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 
 use crate::change::{ChangeRefused, Fault, Flip, Overridden, ReloadRefused};
+use crate::looks::LookRefused;
 
 /// The media type of problem details.
 pub const PROBLEM_TYPE: &str = "application/problem+json";
@@ -217,6 +218,15 @@ impl From<ChangeRefused> for Problem {
             ChangeRefused::NotApplied(_) => Self::new(ProblemKind::NotApplied, detail),
             ChangeRefused::NoRoom(_) => Self::new(ProblemKind::NoRoom, detail),
             ChangeRefused::NotKept(_) => Self::new(ProblemKind::Internal, detail),
+        }
+    }
+}
+
+impl From<LookRefused> for Problem {
+    fn from(refused: LookRefused) -> Self {
+        match refused {
+            LookRefused::Faulty(faults) => Self::faulty(faults),
+            LookRefused::NotApplied(detail) => Self::new(ProblemKind::NotApplied, detail),
         }
     }
 }

@@ -1,6 +1,7 @@
 //! The routes, and the document that describes them.
 
 mod door;
+mod looks;
 mod sensor;
 
 use std::sync::Arc;
@@ -63,6 +64,7 @@ fn described() -> (Router<Work>, OpenApi) {
         .routes(routes!(door::enable))
         .routes(routes!(door::disable))
         .routes(routes!(door::end_grace))
+        .routes(routes!(looks::order))
         .routes(routes!(sensor::explain))
         .routes(routes!(sensor::status))
         .routes(routes!(sensor::reload))

@@ -3,6 +3,7 @@
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 
+use crate::looks::Looks;
 use crate::metrics::RuleLabel;
 use crate::smtp::{Grace, Security};
 
@@ -34,6 +35,8 @@ pub struct Status {
     pub grace: Option<Grace>,
     /// Refusals that were answered 4yz for its sake.
     pub softened: u64,
+    /// What is looked into; none where `scan.enabled` is false.
+    pub looks: Option<Looks>,
     /// The files that its settings come from.
     pub files: Vec<String>,
     /// What a person should look at: sentences.
@@ -156,6 +159,8 @@ pub struct Metrics {
     pub pipeline_paused: bool,
     /// Whether the last reload was refused.
     pub reload_refused: bool,
+    /// What is looked into; none where nothing is.
+    pub looks: Option<Looks>,
 }
 
 /// Refusals by one rule.

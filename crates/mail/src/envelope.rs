@@ -4,13 +4,12 @@
 //! serialized form is self-describing (field names are part of it), so a later version reads what an
 //! earlier one wrote: fields are added with a default, never renamed.
 
-use std::fmt;
 use std::net::IpAddr;
 
 use jiff::Timestamp;
-use serde::{Deserialize, Deserializer, Serialize, Serializer, de};
+use serde::{Deserialize, Serialize};
 
-use crate::{ForwardPath, MailId, NodeId, ReversePath};
+use crate::{ForwardPath, MailId, NodeId, ReversePath, Sha256};
 
 mod peer;
 
@@ -166,6 +165,12 @@ pub struct Recipient {
 pub enum Provenance {
     /// From the envelope of the transaction.
     Envelope,
+    /// From a field of the message's header block.
+    Header,
+    /// From the sub-address of another recipient (RFC 5233): `archive+bob=example.com@sensor.example.com`.
+    SubAddress,
+    /// From a journal report that came from nobody who is trusted to write one.
+    Journal,
 }
 
 /// How often a message's lines end otherwise than in CR LF. Mail is kept as it came; this says what came.
@@ -182,77 +187,5 @@ impl LineEndings {
     #[must_use]
     pub fn is_canonical(&self) -> bool {
         *self == Self::default()
-    }
-}
-
-/// A SHA-256 digest; 64 lower-case hex digits as text.
-#[derive(Clone, Copy, PartialEq, Eq, Hash)]
-pub struct Sha256(pub [u8; 32]);
-
-impl Sha256 {
-    /// 64 lower-case hex digits, written to `buffer`.
-    fn encode(self, buffer: &mut [u8; 64]) -> &str {
-        const DIGITS: &[u8; 16] = b"0123456789abcdef";
-        for (pair, octet) in buffer.chunks_exact_mut(2).zip(self.0) {
-            pair.copy_from_slice(&[DIGITS[usize::from(octet >> 4)], DIGITS[usize::from(octet & 0xf)]]);
-        }
-        std::str::from_utf8(buffer).expect("hex digits")
-    }
-}
-
-impl fmt::Display for Sha256 {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.pad(self.encode(&mut [0; 64]))
-    }
-}
-
-impl fmt::Debug for Sha256 {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        fmt::Display::fmt(self, f)
-    }
-}
-
-impl Serialize for Sha256 {
-    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
-        serializer.serialize_str(self.encode(&mut [0; 64]))
-    }
-}
-
-impl<'de> Deserialize<'de> for Sha256 {
-    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        let text = std::borrow::Cow::<'de, str>::deserialize(deserializer)?;
-        let mut digest = [0; 32];
-        if text.len() != 64 || !text.is_ascii() {
-            return Err(de::Error::custom("a SHA-256 digest has 64 hex digits"));
-        }
-        let mut digits = text.chars().map(|digit| digit.to_digit(16));
-        for octet in &mut digest {
-            let (Some(Some(high)), Some(Some(low))) = (digits.next(), digits.next()) else {
-                return Err(de::Error::custom("a SHA-256 digest has 64 hex digits"));
-            };
-            *octet = u8::try_from(high << 4 | low).expect("two hex digits fit");
-        }
-        Ok(Self(digest))
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn a_digest_is_64_hex_digits() {
-        let digest = Sha256([0xa9; 32]);
-        let text = digest.to_string();
-        assert_eq!(serde_json::from_value::<Sha256>(text.clone().into()).unwrap(), digest);
-        for bad in [
-            "",
-            &text[1..],
-            &text.replace("a9", "+9"),
-            &text.replacen("a9", "\u{e9}", 1),
-            &(text.clone() + "a9"),
-        ] {
-            assert!(serde_json::from_value::<Sha256>(bad.into()).is_err(), "{bad:?}");
-        }
     }
 }

@@ -15,10 +15,26 @@
 //! bytes; a store that fails condemns nothing, nor does a spool that cannot be read for a while: its mail
 //! waits. It looks at header blocks only.
 
+mod dissector;
+mod event;
+mod job;
 mod keeper;
+mod keeping;
+mod look;
+mod scanner;
 mod specimen;
-mod worker;
+mod taker;
+pub mod worker;
 
-pub use keeper::{KeepError, Keeper, StoreError};
+pub use dissector::{Dissection, Dissector, Inspector};
+pub use event::{Emitting, Event, EventSink};
+pub use job::{Job, JobError, Why, commit_jobs};
+pub use keeper::{KeepError, Keeper, KeptMail, StoreError, removes_octets};
+pub use keeping::{Executor, FAILURES_MAX, Options, Pipeline};
+pub use look::{
+    Circuit, Crew, Examiner, FAILURES_OPEN, Judge, LookInput, LookOptions, LookStatus, Looker, Owed, Place,
+    Post, ScannerStatus, Unexamined,
+};
+pub use scanner::{Budget, Dissected, FINDINGS_MAX, GAPS_MAX, Looking, Octets, Over, Piece, Report, Scanner};
 pub use specimen::{ContentError, Record, Specimen};
-pub use worker::{Executor, FAILURES_MAX, Options, Pipeline};
+pub use taker::{Assignment, Inline, NoWorker, Taken, Taker, Taking, Task};

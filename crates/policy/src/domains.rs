@@ -28,6 +28,11 @@ use crate::entries::{DecidingEntry, Entries, Position};
 use crate::fault::{EntryFault, EntryProblem};
 use entry::Covers;
 
+/// The one form in which the names of domains are compared; none for a name that is none in any script.
+pub(crate) fn canonical(name: &str) -> Option<Box<str>> {
+    name::with_canonical(name, |name| name.into())
+}
+
 /// The name of the list in the configuration, with which its rules' ids begin.
 pub const LIST: &str = "destination_domains";
 
@@ -151,6 +156,15 @@ impl DomainRules {
     #[must_use]
     pub fn refusing_entry(&self) -> Option<DecidingEntry<'_>> {
         self.positive.map(|position| self.deciding(position))
+    }
+
+    /// Whether an entry covers the domain, or none does and that is enough: what [`crate::Rules::at_rcpt`] admits.
+    pub(crate) fn accept(&self, domain: DomainRef<'_>) -> bool {
+        match self.rule_on(domain) {
+            DomainRuling::Entry(position) => !position.negated,
+            DomainRuling::Default(answer) => answer.accepts(),
+            DomainRuling::Literal => false,
+        }
     }
 
     pub(crate) fn deciding(&self, position: Position) -> DecidingEntry<'_> {

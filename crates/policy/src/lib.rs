@@ -22,11 +22,13 @@
 
 pub mod clients;
 mod decision;
+mod dispose;
 pub mod domains;
 mod entries;
 mod explanation;
 mod fault;
 mod interface;
+pub mod judge;
 mod networks;
 mod rules;
 mod size;
@@ -34,6 +36,7 @@ mod succession;
 
 pub use clients::{ClientDefault, ClientRules};
 pub use decision::{Decision, Treatment};
+pub use dispose::{Consequence, Withheld, dispose};
 pub use domains::{DomainDefault, DomainRules};
 pub use entries::DecidingEntry;
 pub use explanation::{Explanation, ListDefault, Question, Reason};

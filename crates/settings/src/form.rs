@@ -39,10 +39,7 @@ impl<T: 'static> Form<T> {
         let names: Vec<&'static str> = words.iter().map(|(name, _)| *name).collect();
         let parse = move |text: &str| match words.iter().find(|(name, _)| *name == text) {
             Some((_, value)) => Ok(*value),
-            None => Err(match nearest(text, words.iter().map(|(name, _)| *name)) {
-                Some(name) => format!("unknown word; did you mean {name:?}?"),
-                None => "unknown word".to_owned(),
-            }),
+            None => Err(unknown_word(text, words.iter().map(|(name, _)| *name))),
         };
         Self { kind: Kind::Words(names), parse: Box::new(parse), may_be_number: true }
     }
@@ -58,6 +55,18 @@ impl<T: 'static> Form<T> {
     /// Whether a number that stands without quotes was meant with them.
     pub(crate) fn may_be(&self, number: &str) -> bool {
         self.may_be_number && self.parse(number).is_ok()
+    }
+}
+
+impl Form<&'static str> {
+    /// One of these words, as it is.
+    pub(crate) fn one_of(names: Vec<&'static str>) -> Self {
+        let kind = Kind::Words(names.clone());
+        let parse = move |text: &str| match names.iter().find(|name| **name == text) {
+            Some(name) => Ok(*name),
+            None => Err(unknown_word(text, names.iter().copied())),
+        };
+        Self { kind, parse: Box::new(parse), may_be_number: true }
     }
 }
 
@@ -104,6 +113,13 @@ impl Form<Duration> {
             let duration = parse_duration(text)?;
             if range.contains(&duration) { Ok(duration) } else { Err("out of range".to_owned()) }
         })
+    }
+}
+
+fn unknown_word<'a>(text: &str, names: impl Iterator<Item = &'a str>) -> String {
+    match nearest(text, names) {
+        Some(name) => format!("unknown word; did you mean {name:?}?"),
+        None => "unknown word".to_owned(),
     }
 }
 

@@ -36,6 +36,8 @@ pub(crate) enum Member {
     Value,
     Table,
     Tables,
+    /// Tables whose keys depend on the value of this one.
+    TablesByKind(&'static str),
 }
 
 #[derive(Debug, Default)]
@@ -45,16 +47,18 @@ pub(crate) struct Ledger {
     section_at: HashMap<String, usize>,
     /// The names of the keys whose values must be shown nowhere.
     secrets: BTreeSet<&'static str>,
-    /// By the pattern of the table's path, such as `smtp.listener[]`.
+    /// By the pattern of the table's path, such as `smtp.listener[]` or `scanner[]<clamd>`.
     pub(crate) known: BTreeMap<String, KnownKeys>,
     findings: Vec<Finding>,
 }
 
 impl Ledger {
-    pub(crate) fn open_section(&mut self, path: &str, doc: &'static str) {
-        if !self.section_at.contains_key(path) {
-            self.section_at.insert(path.to_owned(), self.sections.len());
-            self.sections.push(Section { path: path.to_owned(), doc, records: Vec::new() });
+    /// A section that records are put into by `id`, which is its path but for the templates of kinds.
+    pub(crate) fn open_section(&mut self, id: &str, path: &str, doc: &'static str) {
+        if !self.section_at.contains_key(id) {
+            self.section_at.insert(id.to_owned(), self.sections.len());
+            let is_of_kind = id != path;
+            self.sections.push(Section { path: path.to_owned(), doc, is_of_kind, records: Vec::new() });
         }
     }
 
@@ -74,8 +78,8 @@ impl Ledger {
         self.section(section).records.last_mut().expect("a key was read")
     }
 
-    fn section(&mut self, path: &str) -> &mut Section {
-        let at = *self.section_at.get(path).expect("a table opens its section");
+    fn section(&mut self, id: &str) -> &mut Section {
+        let at = *self.section_at.get(id).expect("a table opens its section");
         &mut self.sections[at]
     }
 

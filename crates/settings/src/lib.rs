@@ -75,5 +75,5 @@ pub use reader::Reader;
 pub use secret::{SECRET_OCTETS_MAX, Secret};
 pub use shown::{Record, Section, Shown};
 pub use source::{Origin, SOURCE_OCTETS_MAX, Source};
-pub use table::Table;
+pub use table::{Table, TableKind};
 pub use toml::Value;

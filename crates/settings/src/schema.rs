@@ -15,7 +15,10 @@ impl Shown {
     pub fn json_schema(&self, title: &str) -> Value {
         let mut root = table("");
         for section in self.sections().iter().filter(|section| !section.is_element()) {
-            let table = open(&mut root, &section.path, section.doc);
+            let table = match section.is_of_kind {
+                true => open_kind(&mut root, &section.path, section.doc),
+                false => open(&mut root, &section.path, section.doc),
+            };
             for record in &section.records {
                 insert(table, "properties", record.key.name, property(record));
                 if record.required {
@@ -63,6 +66,17 @@ fn open<'a>(root: &'a mut Object, path: &str, doc: &str) -> &'a mut Object {
     at
 }
 
+/// A table of one kind among those that stand in the array at a path such as `scanner[]`.
+fn open_kind<'a>(root: &'a mut Object, path: &str, doc: &str) -> &'a mut Object {
+    let array = path.strip_suffix("[]").expect("kinds are of the elements of an array");
+    let (parent, name) = array.rsplit_once('.').unwrap_or(("", array));
+    let tables = object(open(root, parent, ""), "properties");
+    let array = tables.entry(name).or_insert_with(|| json!({ "type": "array", "items": { "oneOf": [] } }));
+    let kinds = array["items"]["oneOf"].as_array_mut().expect("it was made so");
+    kinds.push(table(doc).into());
+    kinds.last_mut().and_then(Value::as_object_mut).expect("it was pushed")
+}
+
 fn object<'a>(of: &'a mut Object, name: &str) -> &'a mut Object {
     of.get_mut(name).and_then(Value::as_object_mut).expect("a schema is made of objects")
 }
@@ -89,7 +103,8 @@ fn property(record: &Record) -> Value {
         property["writeOnly"] = true.into();
     } else if let Some(default) = &record.default {
         property["default"] = json_of(default);
-    } else if let Some(example) = record.key.example {
+    }
+    if let (false, Some(example)) = (record.key.secret, record.key.example) {
         property["examples"] = json!([json_of(example)]);
     }
     property

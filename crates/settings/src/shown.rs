@@ -23,6 +23,8 @@ pub struct Section {
     pub path: String,
     /// What it is for.
     pub doc: &'static str,
+    /// Whether it is the template of one kind of several that stand in the same array.
+    pub(crate) is_of_kind: bool,
     /// Its keys.
     pub records: Vec<Record>,
 }
@@ -176,6 +178,10 @@ fn describe(out: &mut String, record: &Record) {
     }
     let name = record.key.name;
     match (&record.default, record.key.example) {
+        (Some(default), Some(example)) if default == "[]" => {
+            comment_lines(out, "It is empty by default; for example:");
+            line(out, format_args!("#{name} = {example}"));
+        }
         (Some(default), _) => line(out, format_args!("#{name} = {default}")),
         (None, Some(example)) => {
             comment_lines(out, "It has no default; for example:");

@@ -1,8 +1,10 @@
 //! A table of the settings, as the section that it belongs to reads it.
 
 mod findings;
+mod kinds;
 mod secret;
 
+pub use kinds::TableKind;
 pub(crate) use secret::FILE_SUFFIX;
 
 use std::fmt;
@@ -27,7 +29,7 @@ pub struct Table<'r> {
     reader: &'r Reader,
     /// As an administrator finds it: `smtp.listener[2]`.
     path: String,
-    /// The path of the kind of table: `smtp.listener[]`.
+    /// The path of the kind of table: `smtp.listener[]`, `scanner[]<clamd>`.
     pattern: String,
     layers: Vec<Layer<'r>>,
 }
@@ -81,8 +83,14 @@ impl<'r> Table<'r> {
         layers: Vec<Layer<'r>>,
         doc: &'static str,
     ) -> Self {
-        reader.ledger.borrow_mut().open_section(&path, doc);
-        Self { reader, path, pattern, layers }
+        let table = Self { reader, path, pattern, layers };
+        reader.ledger.borrow_mut().open_section(table.section(), &table.path, doc);
+        table
+    }
+
+    /// What its section is called in the ledger.
+    fn section(&self) -> &str {
+        if self.is_template() { &self.pattern } else { &self.path }
     }
 
     /// Whether this table stands for those that may be, read once so that their keys are known.
@@ -129,7 +137,7 @@ impl<'r> Table<'r> {
         &self,
         name: &'static str,
         doc: &'static str,
-        mut read: impl FnMut(&Table<'_>) -> Option<T>,
+        mut read: impl FnMut(&Table<'r>) -> Option<T>,
     ) -> Vec<T> {
         self.know(name, Member::Tables);
         let pattern = format!("{}[]", joined(&self.pattern, name));
@@ -137,6 +145,15 @@ impl<'r> Table<'r> {
         if self.path == self.pattern {
             read(&Self::open(self.reader, pattern.clone(), pattern.clone(), Vec::new(), doc));
         }
+        let open = |(index, layer)| {
+            let path = format!("{}[{}]", self.path_of(name), index + 1);
+            read(&Self::open(self.reader, path, pattern.clone(), vec![layer], doc))
+        };
+        self.last_elements(name).into_iter().filter_map(open).collect()
+    }
+
+    /// The tables of an array from the last source that has it.
+    fn last_elements(&self, name: &str) -> Vec<(usize, Layer<'r>)> {
         let mut elements = Vec::new();
         for (source, entry) in self.entries(name) {
             if self.reader.sources[source].is_runtime() {
@@ -144,11 +161,7 @@ impl<'r> Table<'r> {
             }
             elements = self.elements(name, source, entry);
         }
-        let open = |(index, layer)| {
-            let path = format!("{}[{}]", self.path_of(name), index + 1);
-            read(&Self::open(self.reader, path, pattern.clone(), vec![layer], doc))
-        };
-        elements.into_iter().filter_map(open).collect()
+        elements
     }
 
     /// The tables of an array, with their indices: what is no table in between is a fault.
@@ -179,6 +192,12 @@ impl<'r> Table<'r> {
     pub fn boolean(&self, key: Key, default: bool) -> bool {
         let wanted = Wanted::with_default(key, &Kind::Boolean, default.to_string());
         self.value(wanted, |_, node| boolean(node)).unwrap_or(default)
+    }
+
+    /// Reads `true` or `false`, or neither.
+    #[must_use]
+    pub fn optional_boolean(&self, key: Key) -> Option<bool> {
+        self.value(Wanted::optional(key, &Kind::Boolean), |_, node| boolean(node))
     }
 
     /// Reads a whole number within a range that fits an `i64`, as TOML's numbers do.
@@ -239,8 +258,23 @@ impl<'r> Table<'r> {
         expected: &'static str,
         parse: impl Fn(&[&str]) -> Result<T, Vec<ItemFault>>,
     ) -> T {
-        let fallback = parse(&[]).unwrap_or_else(|_| panic!("{} cannot be empty", self.path_of(key.name)));
-        let default = quoted_list::<&str>(&[]);
+        self.list_or(key, expected, &[], parse)
+    }
+
+    /// The same with another default.
+    ///
+    /// # Panics
+    /// If `parse` refuses the default: a mistake of the program.
+    #[must_use]
+    pub fn list_or<T>(
+        &self,
+        key: Key,
+        expected: &'static str,
+        default: &[&str],
+        parse: impl Fn(&[&str]) -> Result<T, Vec<ItemFault>>,
+    ) -> T {
+        let fallback = parse(default).unwrap_or_else(|_| panic!("default of {}", self.path_of(key.name)));
+        let default = quoted_list(default);
         let kind = Kind::List { expected };
         let wanted = Wanted::with_default(key, &kind, default);
         self.value(wanted, |source, node| list(source, node, &parse)).unwrap_or(fallback)
@@ -279,7 +313,7 @@ impl<'r> Table<'r> {
         };
         let path = self.path_of(key.name);
         let record = Record::new(path, key, kind.clone(), (default, required), (text, origin));
-        self.reader.ledger.borrow_mut().record(&self.path, record);
+        self.reader.ledger.borrow_mut().record(self.section(), record);
         value
     }
 

@@ -44,9 +44,25 @@ impl Walk<'_> {
                         }
                     }
                 }
+                (Some(Member::TablesByKind(kind)), Value::List(nodes)) => {
+                    let pattern = format!("{}[]", joined(pattern, name));
+                    for (index, node) in nodes.iter().enumerate() {
+                        self.table_of_kind(kind, &node.value, &format!("{path}[{}]", index + 1), &pattern);
+                    }
+                }
                 // Whoever asked for the key has seen what it is.
-                (Some(Member::Value | Member::Table | Member::Tables), _) => {}
+                (Some(Member::Value | Member::Table | Member::Tables | Member::TablesByKind(_)), _) => {}
             }
+        }
+    }
+
+    /// Of a table of no kind, or of an unknown one, nobody can say which keys it should have.
+    fn table_of_kind(&mut self, kind: &str, value: &Value, path: &str, pattern: &str) {
+        if let Value::Table(tree) = value
+            && let Some(word) = tree.get(kind).and_then(|entry| entry.node.value.text())
+            && self.ledger.known.contains_key(&of_kind(pattern, word))
+        {
+            self.table(tree, path, &of_kind(pattern, word));
         }
     }
 
@@ -60,7 +76,9 @@ impl Walk<'_> {
         let meant = near.and_then(|near| siblings.iter().find(|(typed, _)| *typed == near));
         let elsewhere = || {
             let mut tables = self.ledger.known.iter();
-            tables.find(|(_, keys)| keys.contains_key(name)).map(|(pattern, _)| joined(pattern, name))
+            tables
+                .find(|(_, keys)| keys.contains_key(name))
+                .map(|(pattern, _)| joined(without_kind(pattern), name))
         };
         let message = match meant.map(|(_, key)| (*key).to_owned()).or_else(elsewhere) {
             Some(meant) => format!("unknown key; did you mean {meant}?"),
@@ -79,6 +97,15 @@ impl Walk<'_> {
         let is_secret = |(stem, _): &(&str, &str)| self.ledger.is_secret(stem);
         keys().map(|key| (key, key)).chain(keys().filter_map(stem).filter(is_secret)).collect()
     }
+}
+
+/// The pattern of those tables of an array that are of one kind.
+pub(crate) fn of_kind(pattern: &str, word: &str) -> String {
+    format!("{pattern}<{word}>")
+}
+
+fn without_kind(pattern: &str) -> &str {
+    pattern.split_once('<').map_or(pattern, |(array, _)| array)
 }
 
 pub(crate) fn joined(path: &str, name: &str) -> String {

@@ -124,6 +124,15 @@ pub trait File: Send + Sync {
     /// # Errors
     /// As the system gives them.
     fn sync_data(&self) -> io::Result<()>;
+
+    /// Another handle of the same file, with the same access, for a process that is to have it; none where it
+    /// is no file of the operating system.
+    ///
+    /// # Errors
+    /// As the system gives them.
+    fn to_os_file(&self) -> io::Result<Option<std::fs::File>> {
+        Ok(None)
+    }
 }
 
 /// What an opened file may be used for.

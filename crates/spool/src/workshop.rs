@@ -7,8 +7,9 @@
 use std::collections::VecDeque;
 use std::io;
 use std::path::Path;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, mpsc};
-use std::thread;
+use std::thread::{self, JoinHandle};
 
 use crate::disk::{Access, Disk, File};
 use crate::segment;
@@ -38,7 +39,28 @@ pub(crate) struct Workshop {
 
 enum Bench {
     Inline(VecDeque<io::Result<Spare>>),
-    Thread { jobs: mpsc::Sender<Job>, done: mpsc::Receiver<io::Result<Spare>> },
+    Thread(Apprentice),
+}
+
+/// The thread that makes files.
+struct Apprentice {
+    /// None when it is to end.
+    jobs: Option<mpsc::Sender<Job>>,
+    done: mpsc::Receiver<io::Result<Spare>>,
+    is_closing: Arc<AtomicBool>,
+    thread: Option<JoinHandle<()>>,
+}
+
+impl Drop for Apprentice {
+    /// Waits for the job in hand: whoever opens the spool next must not meet a file that is still being made.
+    fn drop(&mut self) {
+        self.is_closing.store(true, Ordering::Relaxed);
+        self.jobs = None;
+        if let Some(thread) = self.thread.take() {
+            // That it panicked was told when it did.
+            let _ended = thread.join();
+        }
+    }
 }
 
 impl Workshop {
@@ -51,16 +73,22 @@ impl Workshop {
         let (jobs, work) = mpsc::channel::<Job>();
         let (finished, done) = mpsc::channel();
         let own = Arc::clone(&disk);
-        thread::Builder::new().name("spool-segments".to_owned()).spawn(move || {
+        let is_closing = Arc::new(AtomicBool::new(false));
+        let ends = Arc::clone(&is_closing);
+        let thread = thread::Builder::new().name("spool-segments".to_owned()).spawn(move || {
             // Ends when the workshop is dropped. A result nobody waits for is a spare for the next start.
             for job in work {
+                if matches!(job, Job::Prepare { .. }) && ends.load(Ordering::Relaxed) {
+                    continue;
+                }
                 if let Some(result) = job.run(&*own) {
                     let _ended = finished.send(result);
                     on_done();
                 }
             }
         })?;
-        Ok(Self { disk, bench: Bench::Thread { jobs, done }, in_flight: 0 })
+        let apprentice = Apprentice { jobs: Some(jobs), done, is_closing, thread: Some(thread) };
+        Ok(Self { disk, bench: Bench::Thread(apprentice), in_flight: 0 })
     }
 
     /// Spares on their way.
@@ -83,7 +111,7 @@ impl Workshop {
     pub(crate) fn poll(&mut self) -> Option<io::Result<Spare>> {
         let result = match &mut self.bench {
             Bench::Inline(done) => done.pop_front(),
-            Bench::Thread { done, .. } => done.try_recv().ok(),
+            Bench::Thread(Apprentice { done, .. }) => done.try_recv().ok(),
         }?;
         self.in_flight -= 1;
         Some(result)
@@ -96,7 +124,7 @@ impl Workshop {
         }
         let result = match &mut self.bench {
             Bench::Inline(done) => done.pop_front(),
-            Bench::Thread { done, .. } => done.recv().ok(),
+            Bench::Thread(Apprentice { done, .. }) => done.recv().ok(),
         };
         self.in_flight -= 1;
         result
@@ -105,7 +133,10 @@ impl Workshop {
     fn give(&mut self, job: Job) {
         match &mut self.bench {
             Bench::Inline(done) => done.extend(job.run(&*self.disk)),
-            Bench::Thread { jobs, .. } => jobs.send(job).expect("the thread ends after its sender"),
+            Bench::Thread(Apprentice { jobs, .. }) => {
+                let jobs = jobs.as_ref().expect("it is there until this is dropped");
+                jobs.send(job).expect("the thread ends after its sender");
+            }
         }
     }
 }

@@ -148,3 +148,16 @@ async fn a_reader_changes_nothing() {
     assert_eq!(look(directory.path()).unwrap().list().count(), 0);
     assert_eq!(std::fs::read_dir(directory.path()).unwrap().count(), 0);
 }
+
+/// Files are made ahead on a thread of their own: the next to open the spool must not meet one that is half made.
+#[tokio::test]
+async fn a_spool_that_was_shut_down_can_be_opened_at_once() {
+    let directory = tempfile::tempdir().unwrap();
+    let options =
+        || Options { segment_octets: 32 << 20, reserve_octets: 0, reserve_inodes: 0, ..Options::default() };
+    for _ in 0..10 {
+        let disk = Arc::new(RealDisk::new(directory.path()).unwrap());
+        let (spool, _) = Spool::<u64>::open(disk, options(), Runner::Thread).unwrap();
+        spool.shut_down().await;
+    }
+}

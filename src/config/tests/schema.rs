@@ -11,6 +11,13 @@ fn misfit(schema: &Value, document: &Value, path: &str) -> Option<String> {
         let fits = match word.as_str() {
             "type" => is_of_type(document, rule.as_str().unwrap()),
             "enum" => rule.as_array().unwrap().contains(document),
+            "required" => document.as_object().is_none_or(|keys| {
+                rule.as_array().unwrap().iter().all(|name| keys.contains_key(name.as_str().unwrap()))
+            }),
+            "oneOf" => {
+                let fits = |one: &&Value| misfit(one, document, path).is_none();
+                rule.as_array().unwrap().iter().filter(fits).count() == 1
+            }
             "minimum" => document.as_i64().is_none_or(|number| Some(number) >= rule.as_i64()),
             "maximum" => document.as_i64().is_none_or(|number| Some(number) <= rule.as_i64()),
             "items" => return document.as_array()?.iter().find_map(|item| misfit(rule, item, path)),
@@ -24,7 +31,8 @@ fn misfit(schema: &Value, document: &Value, path: &str) -> Option<String> {
                 let known = &words["properties"];
                 document.as_object().is_none_or(|keys| keys.keys().all(|name| known.get(name).is_some()))
             }
-            "$schema" | "title" | "description" | "default" | "examples" | "x-reload" | "x-run-time" => true,
+            "$schema" | "title" | "writeOnly" | "description" | "default" | "examples" | "x-reload"
+            | "x-run-time" => true,
             other => panic!("{other} is not known to this check"),
         };
         (!fits).then(|| format!("{path}: {word}"))
@@ -59,6 +67,10 @@ fn the_shipped_file_fits_commented_or_not() {
     // An authority is of use only where certificates are asked for.
     let asked = ["client_certificates = \"ignore\"", "client_certificates = \"request\""];
     let uncommented = uncommented.join("\n").replace(asked[0], asked[1]);
+    // A secret has to be there to be read.
+    let secret = tempfile::NamedTempFile::new().unwrap();
+    std::fs::write(secret.path(), "a long random text\n").unwrap();
+    let uncommented = uncommented.replace("/etc/mailsensor/secret", secret.path().to_str().unwrap());
     assert_eq!(judged(&uncommented), (None, true));
     // Everything has a default or an example there: nothing of the schema was left untried.
     let shown = read(&uncommented).unwrap();
@@ -87,6 +99,9 @@ fn what_the_schema_refuses_the_reader_refuses() {
         ("smtp.limits.recipient = 3", ".smtp.limits: additionalProperties"),
         ("[smtp.listener]\nname = 'a'", ".smtp.listener: type"),
         ("[[smtp.listener]]\nsecurity = 'maybe'", ".smtp.listener.security: enum"),
+        ("[[scanner]]\nkind = 'clam'", ".scanner: oneOf"),
+        ("[[scanner]]\nkind = 'clamd'\nurl = 'x'", ".scanner: oneOf"),
+        ("[[rule]]\nverdict = 'bad'", ".rule.verdict: enum"),
         ("[[smtp.listener]]\nport = 25", ".smtp.listener: additionalProperties"),
     ] {
         assert_eq!(judged(text), (Some(why.to_owned()), false), "{text}");

@@ -2,7 +2,9 @@
 //! that records, and mail servers.
 
 pub(crate) mod api;
+pub(crate) mod clamd;
 pub(crate) mod client;
+pub(crate) mod containers;
 pub(crate) mod load;
 pub(crate) mod netns;
 pub(crate) mod postfix;

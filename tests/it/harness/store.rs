@@ -29,14 +29,15 @@ pub(crate) struct Counts {
 
 impl Home {
     /// All that is kept, by id: each message has its record, each record tells size and digest of its message,
-    /// and there is nothing else.
+    /// and there is nothing else but looks.
     #[track_caller]
     pub(crate) fn archive(&self) -> BTreeMap<String, Kept> {
         let folder = self.state().join("archive");
         let mut kept = BTreeMap::new();
         let mut files = 0;
         for path in files_below(&folder) {
-            files += 1;
+            // What was seen in a message comes later, or not at all.
+            files += usize::from(!path.to_str().unwrap().contains(".looks.jsonl"));
             let name = path.file_name().unwrap().to_str().unwrap();
             let Some(id) = name.strip_suffix(".eml") else { continue };
             let message = fs::read(&path).unwrap();

@@ -39,6 +39,8 @@ impl Traced {
         let mut command = Command::new("strace");
         // The tracer is the grandchild: our child is the sensor, signals reach it.
         command.args(["-D", "-f", "-y", "-o"]).arg(&output).args(arguments).arg(BINARY);
+        // Worker processes would be traced, and fail, as the sensor does.
+        command.env("MAILSENSOR__SCAN__ENABLED", "false");
         Some(Self { sensor: home.start_under(command), output })
     }
 

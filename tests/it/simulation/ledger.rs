@@ -3,10 +3,11 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::{Arc, Mutex};
 
+use sensor_mail::MailId;
 use sensor_pipeline::Record;
 use sensor_spool::Status;
 
-use super::node::conserved;
+use super::node::{Archived, conserved};
 
 pub(super) type Shared = Arc<Mutex<Ledger>>;
 
@@ -36,7 +37,8 @@ pub(super) struct Ledger {
     lives: Vec<bool>,
     transcript: Vec<String>,
     status: Status,
-    archived: Vec<(Record, Vec<u8>)>,
+    archived: Vec<Archived>,
+    told: BTreeMap<(MailId, u32), u64>,
     in_doubt: usize,
 }
 
@@ -65,8 +67,14 @@ impl Ledger {
         self.transcript.push(reply.to_owned());
     }
 
-    pub(super) fn found(&mut self, status: Status, archived: Vec<(Record, Vec<u8>)>) {
-        self.in_doubt = archived.iter().filter(|(record, _)| record.sequence.is_none()).count();
+    pub(super) fn found(
+        &mut self,
+        status: Status,
+        archived: Vec<Archived>,
+        told: BTreeMap<(MailId, u32), u64>,
+    ) {
+        self.in_doubt = archived.iter().filter(|found| found.record.sequence.is_none()).count();
+        self.told = told;
         self.status = status;
         self.archived = archived;
     }
@@ -82,9 +90,10 @@ impl Ledger {
         assert_eq!((self.status.set_aside, self.status.lost), (0, 0), "{:?}", self.status);
         self.check_sequences();
         let mut kept: BTreeMap<&[u8], &Record> = BTreeMap::new();
-        for (record, message) in &self.archived {
+        self.check_looks();
+        for Archived { record, message, .. } in &self.archived {
             assert!(self.sent.contains_key(message), "{} was never sent", record.envelope.id);
-            let doubled = kept.insert(message, record);
+            let doubled = kept.insert(&**message, record);
             assert!(doubled.is_none(), "kept twice: {} and {doubled:?}", record.envelope.id);
         }
         for (message, Sent { life, outcome }) in &self.sent {
@@ -107,9 +116,25 @@ impl Ledger {
         }
     }
 
+    /// Looks are numbered without gaps, the last owes nothing, and each was told; what was told is recorded.
+    fn check_looks(&self) {
+        let mut recorded = BTreeSet::new();
+        for Archived { record, looks, .. } in &self.archived {
+            let id = record.envelope.id;
+            let revisions = looks.iter().map(|look| look.revision);
+            assert!(revisions.clone().eq(1..=u32::try_from(looks.len()).unwrap()), "{id}: {looks:?}");
+            let last = looks.last().unwrap_or_else(|| panic!("{id} was never looked into"));
+            assert!(last.coverage.iter().all(|coverage| !coverage.is_owed()), "{id}: {last:?}");
+            assert_eq!(last.findings.len(), 1, "{id}: {last:?}");
+            recorded.extend(revisions.map(|revision| (id, revision)));
+        }
+        let told: BTreeSet<_> = self.told.keys().copied().collect();
+        assert_eq!(recorded, told, "what is recorded, and what was told");
+    }
+
     /// Dense: every number up to the last is kept or withdrawn, none is given twice.
     fn check_sequences(&self) {
-        let given: Vec<u64> = self.archived.iter().filter_map(|(record, _)| record.sequence).collect();
+        let given: Vec<u64> = self.archived.iter().filter_map(|found| found.record.sequence).collect();
         let distinct: BTreeSet<u64> = given.iter().copied().collect();
         assert_eq!(given.len(), distinct.len(), "a sequence was given twice");
         assert_eq!(given.len() as u64 + self.status.withdrawn, self.status.accepted, "{:?}", self.status);
@@ -127,6 +152,9 @@ pub(super) struct Tally {
     in_doubt: usize,
     too_slow: usize,
     too_slow_and_drained: usize,
+    looked_again: usize,
+    not_taken_apart: usize,
+    told_again: usize,
 }
 
 impl Tally {
@@ -139,6 +167,11 @@ impl Tally {
         self.unknown += count(|outcome| *outcome == Outcome::Unknown);
         self.unknown_kept += ledger.archived.len() - acknowledged - ledger.in_doubt;
         self.in_doubt += ledger.in_doubt;
+        let looks = || ledger.archived.iter().flat_map(|found| &found.looks);
+        self.looked_again += looks().filter(|look| look.revision > 1).count();
+        self.not_taken_apart +=
+            looks().filter(|look| look.parts.iter().any(|part| !part.gaps.is_empty())).count();
+        self.told_again += ledger.told.values().filter(|times| **times > 1).count();
         for Sent { life, outcome } in ledger.sent.values() {
             let too_slow = matches!(outcome, Outcome::Refused(reply) if reply.starts_with("451 4.4.5"));
             self.too_slow += usize::from(too_slow);
@@ -148,10 +181,18 @@ impl Tally {
 
     /// Whether each kind of outcome was seen: a simulation in which nothing goes wrong proves nothing.
     pub(super) fn covers_everything(&self) -> bool {
-        let Self { acknowledged, refused, unknown, unknown_kept, in_doubt, too_slow, too_slow_and_drained } =
-            self;
-        [acknowledged, refused, unknown, unknown_kept, in_doubt, too_slow, too_slow_and_drained]
-            .iter()
-            .all(|count| **count > 0)
+        let Self {
+            acknowledged,
+            refused,
+            unknown,
+            unknown_kept,
+            in_doubt,
+            too_slow,
+            too_slow_and_drained,
+            ..
+        } = self;
+        let door = [acknowledged, refused, unknown, unknown_kept, in_doubt, too_slow, too_slow_and_drained];
+        let Self { looked_again, not_taken_apart, told_again, .. } = self;
+        door.iter().chain(&[looked_again, not_taken_apart, told_again]).all(|count| **count > 0)
     }
 }

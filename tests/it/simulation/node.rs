@@ -7,8 +7,8 @@ use std::time::Duration;
 
 use sensor_archive::DirectoryArchive;
 use sensor_ingress::{AddressLog, BareNewline, Door, Intake, Peer, Phase, Settings, SlotLimits, serve};
-use sensor_mail::{Envelope, MailIds, NodeId};
-use sensor_pipeline::{Executor, Pipeline, Record};
+use sensor_mail::{Envelope, Look, MailIds, NodeId};
+use sensor_pipeline::{Executor, Job, Pipeline, Record};
 use sensor_policy::{ClientRules, DomainRules, Rules, SizeLimit};
 use sensor_smtp::StartTls;
 use sensor_spool::disk::{Chance, Disk, SimDisk};
@@ -19,12 +19,18 @@ use tokio::time::{Instant, sleep, timeout};
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
+use super::look::{Told, Trouble, looker};
+
 /// The largest message that the node takes.
 pub(super) const SIZE_MAX: u64 = 100 * 1024;
 
 /// What outlives a life.
 pub(super) struct Storage {
     pub(super) disk: SimDisk,
+    /// Of the spool of jobs.
+    pub(super) jobs: SimDisk,
+    /// What sinks were told.
+    pub(super) told: Told,
     pub(super) clock: Arc<WallClock>,
 }
 
@@ -48,6 +54,14 @@ impl WallClock {
     }
 }
 
+/// A message as it was found in the archive.
+#[derive(Debug)]
+pub(super) struct Archived {
+    pub(super) record: Record,
+    pub(super) looks: Vec<Look>,
+    pub(super) message: Vec<u8>,
+}
+
 pub(super) struct Node {
     door: Arc<Door>,
     spool: Spool<Envelope>,
@@ -56,11 +70,18 @@ pub(super) struct Node {
     sessions: TaskTracker,
     working: CancellationToken,
     pipeline: tokio::task::JoinHandle<()>,
+    jobs: Spool<Job>,
+    looker: tokio::task::JoinHandle<()>,
 }
 
 impl Node {
     /// None when the disk fails so that the spool cannot be opened.
-    pub(super) fn start(storage: &Storage, chance: &mut Chance, slow: bool) -> Option<Self> {
+    pub(super) fn start(
+        storage: &Storage,
+        chance: &mut Chance,
+        slow: bool,
+        trouble: Trouble,
+    ) -> Option<Self> {
         let clock = storage.clock.of_this_life();
         let disk: Arc<dyn Disk> = Arc::new(storage.disk.clone());
         let options = Options {
@@ -72,6 +93,7 @@ impl Node {
             clock: Arc::clone(&clock),
             salt: chance.draw(),
         };
+        let job_options = Options { salt: chance.draw(), ..options.clone() };
         let runner = Runner::Task(Arc::new(pace(chance.draw(), slow)));
         let (spool, recovery) = Spool::open(Arc::clone(&disk), options, runner).ok()?;
         assert_eq!((recovery.lost, recovery.damaged_places), (0, 0), "{recovery:?}");
@@ -79,7 +101,9 @@ impl Node {
         let pipeline_options =
             sensor_pipeline::Options { executor: Executor::Inline, ..sensor_pipeline::Options::default() };
         let keeper = Arc::clone(&archive) as Arc<dyn sensor_pipeline::Keeper>;
-        let pipeline = Pipeline::new(spool.clone(), keeper, pipeline_options, Arc::clone(&clock));
+        let (looker, jobs) = looker(storage, Arc::clone(&keeper), &clock, job_options, trouble)?;
+        let asked = Some(jobs.clone());
+        let pipeline = Pipeline::new(spool.clone(), keeper, asked, pipeline_options, Arc::clone(&clock));
         let ids = MailIds::new(NodeId::default(), chance.draw());
         let intake = Intake::new(spool.clone(), ids, NodeId::default(), clock, Duration::from_secs(60));
         let working = CancellationToken::new();
@@ -90,6 +114,11 @@ impl Node {
             phase: watch::Sender::new(Phase::Open),
             sessions: TaskTracker::new(),
             pipeline: tokio::spawn(pipeline.run(working.clone())),
+            jobs,
+            looker: tokio::spawn({
+                let stop = working.clone();
+                async move { looker.run(stop).await }
+            }),
             working,
         })
     }
@@ -114,21 +143,30 @@ impl Node {
         self.working.cancel();
         // A disk that is dark for good answers nothing any more.
         let worked = timeout(Duration::from_secs(5), self.pipeline).await;
+        let looked = timeout(Duration::from_secs(5), self.looker).await;
+        let settled = timeout(Duration::from_secs(5), self.jobs.shut_down()).await;
         let ended = timeout(Duration::from_secs(5), self.spool.shut_down()).await;
         conserved(&self.spool.status());
         if let Ok(worked) = &worked {
             worked.as_ref().unwrap();
         }
-        left.is_ok() && worked.is_ok() && ended.is_ok()
+        if let Ok(looked) = &looked {
+            looked.as_ref().unwrap();
+        }
+        let in_time = [left.is_ok(), worked.is_ok(), looked.is_ok(), settled.is_ok(), ended.is_ok()];
+        in_time.iter().all(|in_time| *in_time)
     }
 
     pub(super) async fn wait_until_kept(&self) {
         let waited = timeout(Duration::from_secs(100_000), async {
-            while self.spool.status().in_spool + self.spool.status().in_doubt > 0 {
-                sleep(Duration::from_millis(100)).await;
+            for status in [|node: &Self| node.spool.status(), |node: &Self| node.jobs.status()] {
+                while status(self).in_spool + status(self).in_doubt > 0 {
+                    sleep(Duration::from_millis(100)).await;
+                }
             }
         });
-        assert!(waited.await.is_ok(), "mail stays in the spool: {:?}", self.spool.status());
+        let stays = || (self.spool.status(), self.jobs.status());
+        assert!(waited.await.is_ok(), "mail stays in the spools: {:?}", stays());
     }
 
     pub(super) fn status(&self) -> Status {
@@ -136,7 +174,7 @@ impl Node {
     }
 
     /// All that is kept; each message's bytes have been proved against its digest.
-    pub(super) fn archived(&self) -> Vec<(Record, Vec<u8>)> {
+    pub(super) fn archived(&self) -> Vec<Archived> {
         let mut found = Vec::new();
         for day in self.archive.days().unwrap() {
             for id in self.archive.ids(day).unwrap() {
@@ -145,7 +183,7 @@ impl Node {
                 let mut message = Vec::new();
                 kept.write_to(&mut message).unwrap();
                 assert_eq!(kept.record.envelope.id, id);
-                found.push((kept.record, message));
+                found.push(Archived { record: kept.record, looks: kept.looks, message });
             }
         }
         found

@@ -49,9 +49,10 @@ fn a_full_spool_refuses_for_now_drains_without_new_space_and_recovers() {
     let home = Home::new("");
     let Some(disk) = Tmpfs::mount(name, &home.state(), 4 * MIB) else { return };
     let (state, archive) = (home.state(), home.path().join("archive"));
+    // The reserve is a part of a whole one, and smaller than the files of the spool of jobs beside it.
     let configure = |paused: bool, reserve: &str| {
         home.configure(&format!(
-            "state_dir = {state:?}\n[[smtp.listener]]\nname = \"relay\"\naddress = \"127.0.0.1:0\"\n\
+            "state_dir = {state:?}\nscan.enabled = false\n[[smtp.listener]]\nname = \"relay\"\naddress = \"127.0.0.1:0\"\n\
              [spool]\nsegment_size = \"256 KiB\"\nreserve = {reserve:?}\nreserve_inodes = 0\n\
              [pipeline]\npaused = {paused}\n[archive]\ndirectory = {archive:?}\n"
         ));

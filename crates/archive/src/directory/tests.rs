@@ -1,9 +1,11 @@
+use aws_lc_rs::digest;
 use sensor_mail::fixture::envelope;
-use sensor_mail::{MailIds, NodeId};
+use sensor_mail::{MailIds, NodeId, Sha256};
 use sensor_spool::disk::{Faults, SimDisk};
 use sensor_spool::{Options, RealDisk, Runner, Spool};
 
 use super::*;
+use crate::record::RecordError;
 
 const MESSAGES: [&[u8]; 4] = [b"Subject: one\r\n\r\nfirst\r\n", b"", b"\0\r\n.\r\n", &[b'x'; 200_000]];
 
@@ -12,7 +14,7 @@ fn sha256(message: &[u8]) -> Sha256 {
 }
 
 /// The messages as a worker has them in hand, accepted at one second before midnight and at midnight.
-fn specimens() -> Vec<Specimen> {
+pub(super) fn specimens() -> Vec<Specimen> {
     let runtime =
         tokio::runtime::Builder::new_current_thread().enable_time().start_paused(true).build().unwrap();
     runtime.block_on(async {
@@ -32,7 +34,7 @@ fn specimens() -> Vec<Specimen> {
     })
 }
 
-fn archive(disk: &SimDisk) -> DirectoryArchive {
+pub(super) fn archive(disk: &SimDisk) -> DirectoryArchive {
     DirectoryArchive::new(Arc::new(disk.clone()))
 }
 

@@ -3,14 +3,14 @@
 /// SplitMix64 (Steele, Lea and Flood, 2014). Written here because a corpus must be the same with every
 /// version of every library.
 #[derive(Clone, Debug)]
-pub(super) struct Random(u64);
+pub(crate) struct Random(u64);
 
 impl Random {
-    pub(super) fn new(seed: u64) -> Self {
+    pub(crate) fn new(seed: u64) -> Self {
         Self(seed)
     }
 
-    pub(super) fn next(&mut self) -> u64 {
+    pub(crate) fn next(&mut self) -> u64 {
         self.0 = self.0.wrapping_add(0x9e37_79b9_7f4a_7c15);
         let mut mixed = self.0;
         mixed = (mixed ^ (mixed >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
@@ -18,8 +18,14 @@ impl Random {
         mixed ^ (mixed >> 31)
     }
 
+    /// A number below `limit`. The larger the limit the less even, by a part in 2^64 / `limit`.
+    #[cfg(feature = "scan")]
+    pub(crate) fn below(&mut self, limit: u64) -> u64 {
+        self.next() % limit
+    }
+
     /// One of the choices.
-    pub(super) fn pick<'a, T>(&mut self, choices: &'a [T]) -> &'a T {
+    pub(crate) fn pick<'a, T>(&mut self, choices: &'a [T]) -> &'a T {
         let at = self.next() % choices.len() as u64;
         &choices[usize::try_from(at).expect("less than a length")]
     }

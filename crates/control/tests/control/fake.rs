@@ -1,12 +1,14 @@
 //! A sensor that keeps its settings in memory, and refuses what it is told to refuse.
 
+use std::collections::BTreeMap;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Barrier, Mutex, MutexGuard};
 
 use sensor_control::{
     About, Certificate, Change, ChangeRefused, Changed, Conservation, Difference, Draining, Explained, Fault,
-    Flip, Grace, GraceEnded, Key, ListenerStatus, Metrics, Node, Outcome, Overridden, Question, Readiness,
-    Refusals, ReloadRefused, Reloaded, RuleLabel, Smtp, Space, State, Status, Step, Tls,
+    Flip, Grace, GraceEnded, Key, ListenerStatus, LookOrder, LookRefused, Looks, LooksOrdered, Metrics, Node,
+    Outcome, Overridden, Question, Readiness, Refusals, ReloadRefused, Reloaded, RuleLabel, ScannerState,
+    SinkState, Smtp, Space, State, Status, Step, Tls, Workers,
 };
 use serde_json::Value;
 
@@ -77,6 +79,41 @@ fn figures() -> Metrics {
         archive_failing: true,
         pipeline_paused: false,
         reload_refused: true,
+        looks: Some(looks()),
+    }
+}
+
+fn looks() -> Looks {
+    let count = |word: &str, count| BTreeMap::from([(word.to_owned(), count)]);
+    Looks {
+        jobs: 7,
+        unscanned: 2,
+        verdicts: count("hostile", 4),
+        not_taken_apart: 1,
+        abandoned: 0,
+        scanners: vec![ScannerState {
+            name: "av".to_owned(),
+            required: true,
+            circuit: "open".to_owned(),
+            outcomes: count("timed_out", 6),
+            unscanned: 2,
+            oldest_unscanned: Some(time(NOW)),
+            oldest_unscanned_seconds: 90,
+        }],
+        workers: Workers {
+            alive: 2,
+            deaths: count("aborted", 3),
+            confined: Some(false),
+            ..Workers::default()
+        },
+        sinks: vec![SinkState {
+            name: "siem".to_owned(),
+            kind: "syslog".to_owned(),
+            waiting: 8,
+            dropped: count("full", 9),
+            oldest_seconds: 30,
+            ..SinkState::default()
+        }],
     }
 }
 
@@ -150,6 +187,7 @@ impl Node for FakeNode {
             }],
             grace: self.settings().grace.clone(),
             softened: 5,
+            looks: Some(looks()),
             files: vec!["mailsensor.toml".to_owned()],
             warnings: Vec::new(),
         }
@@ -194,6 +232,14 @@ impl Node for FakeNode {
             Some(ChangeRefused::Faulty(faults)) => Err(ReloadRefused::Faulty(faults)),
             Some(other) => Err(ReloadRefused::NotApplied(other.to_string())),
             None => Ok(Reloaded { differences: Vec::new(), flips: Vec::new(), certificate: None }),
+        }
+    }
+
+    fn look(&self, order: &LookOrder) -> Result<LooksOrdered, LookRefused> {
+        match self.refuses.lock().unwrap().clone() {
+            Some(ChangeRefused::Faulty(faults)) => Err(LookRefused::Faulty(faults)),
+            Some(other) => Err(LookRefused::NotApplied(other.to_string())),
+            None => Ok(LooksOrdered { messages: order.ids.len() as u64, unknown: vec!["x".to_owned()] }),
         }
     }
 

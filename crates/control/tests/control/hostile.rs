@@ -215,3 +215,26 @@ async fn a_member_that_cannot_be_used_is_named() {
     let more = running.json("POST", "/v1/explain", r#"{"client": "192.0.2.7"} x"#).await;
     more.is_problem(400, "bad-request");
 }
+
+#[tokio::test]
+async fn an_order_of_looks_says_of_which_messages() {
+    let running = Running::start();
+    let many = serde_json::json!({ "what": "drop", "ids": vec!["a"; 1_001] }).to_string();
+    for (body, status, key) in [
+        (r#"{"what": "retry"}"#, 422, "ids"),
+        (r#"{"what": "retry", "all": true, "ids": ["a"]}"#, 422, "all"),
+        (r#"{"what": "rescan", "all": true}"#, 422, "all"),
+        (many.as_str(), 422, "ids"),
+        (r#"{"what": "forget", "all": true}"#, 422, ""),
+        (r#"{"what": "rescan", "ids": ["a", "b"]}"#, 202, ""),
+    ] {
+        let answer = running.send("POST", "/v1/looks", "content-type: application/json\r\n", body).await;
+        assert_eq!(answer.status, status, "{body}: {}", answer.body);
+        let value: serde_json::Value = serde_json::from_str(&answer.body).unwrap();
+        match status {
+            202 => assert_eq!(value["messages"], 2),
+            _ if key.is_empty() => {}
+            _ => assert_eq!(value["faults"][0]["key"], key, "{body}"),
+        }
+    }
+}

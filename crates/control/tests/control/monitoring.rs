@@ -52,6 +52,18 @@ async fn the_figures_balance_and_hold_no_address() {
         ("archive_failing", 1.0),
         ("pipeline_paused", 0.0),
         ("reload_refused", 1.0),
+        ("look_jobs", 7.0),
+        ("unscanned", 2.0),
+        ("looks_total{verdict=\"hostile\"}", 4.0),
+        ("scans_total{scanner=\"av\",outcome=\"timed_out\"}", 6.0),
+        ("scanner_unscanned{scanner=\"av\"}", 2.0),
+        ("scanner_oldest_unscanned_seconds{scanner=\"av\"}", 90.0),
+        ("scanner_failing{scanner=\"av\"}", 1.0),
+        ("worker_deaths_total{cause=\"aborted\"}", 3.0),
+        ("workers_unconfined", 1.0),
+        ("events_waiting{sink=\"siem\"}", 8.0),
+        ("events_oldest_seconds{sink=\"siem\"}", 30.0),
+        ("events_dropped_total{sink=\"siem\",reason=\"full\"}", 9.0),
     ];
     for (name, value) in expected {
         assert_eq!(of(name), value, "{name}");

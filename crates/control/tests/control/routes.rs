@@ -12,6 +12,7 @@ const ROUTES: &[(&str, &str, &str, u16, bool)] = &[
     ("POST", "/v1/sensors/self/smtp/disable", "", 200, true),
     ("POST", "/v1/sensors/self/smtp/end-grace", "", 200, true),
     ("POST", "/v1/explain", r#"{"client": "192.0.2.7", "recipients": ["bob@example.com"]}"#, 200, true),
+    ("POST", "/v1/looks", r#"{"what": "retry", "all": true}"#, 202, true),
     ("GET", "/v1/status", "", 200, true),
     ("POST", "/v1/reload", "", 200, true),
     ("POST", "/v1/drain", "", 202, true),

@@ -3,9 +3,9 @@
 use crate::convert::Misfit;
 use crate::key::{Key, Kind};
 use crate::ledger::{Finding, Place};
-use crate::tree::Entry;
+use crate::tree::{Entry, Node, Tree};
 
-use super::Table;
+use super::{Layer, Table};
 
 impl Table<'_> {
     /// Whether the value of a key, or the lack of one, is without fault so far. Where it is not, the value
@@ -15,21 +15,38 @@ impl Table<'_> {
         !self.reader.ledger.borrow().has_finding(&self.path_of(name))
     }
 
-    /// Adds a fault that is found only by looking at several keys, at the value of one of them.
+    /// Adds a fault that is found only by looking at several keys, at the value of one of them. `name` may lead
+    /// into tables of this one, with dots; empty, it is the table itself.
     pub fn fault_at(&self, name: &str, message: impl Into<String>) {
+        self.fault_in(name, None, message.into());
+    }
+
+    /// The same at an element of a list, counted from 0.
+    pub fn fault_at_item(&self, name: &str, index: usize, message: impl Into<String>) {
+        self.fault_in(name, Some(index), message.into());
+    }
+
+    fn fault_in(&self, name: &str, item: Option<usize>, message: String) {
+        let key = if name.is_empty() { self.path.clone() } else { self.path_of(name) };
+        let element = item.map_or(String::new(), |index| format!("[{}]", index + 1));
         self.find(Finding {
-            place: self.place_of(name),
-            key: self.path_of(name),
-            message: message.into(),
+            place: self.place_of(name, item),
+            key: key + &element,
+            message,
             expected: None,
             // Whoever calls this may speak of a secret; nobody needs its line to find it.
             secret: self.is_secret(name),
         });
     }
 
-    /// The value of a key, or where it would stand.
-    fn place_of(&self, name: &str) -> Option<Place> {
-        let value = self.entries(name).last().map(|(source, entry)| (source, entry.node.span.clone()));
+    /// The value of a key or an element of it, or where it would stand.
+    fn place_of(&self, name: &str, item: Option<usize>) -> Option<Place> {
+        let value = |layer: &Layer<'_>| {
+            let node = node_at(layer.tree, name)?;
+            let element = item.and_then(|index| node.value.list()?.get(index));
+            Some((layer.source, element.unwrap_or(node).span.clone()))
+        };
+        let value = self.layers.iter().rev().find_map(value);
         let header = || {
             self.layers
                 .last()
@@ -62,7 +79,7 @@ impl Table<'_> {
 
     pub(super) fn find_missing(&self, key: Key, kind: &Kind) {
         self.find(Finding {
-            place: self.place_of(key.name),
+            place: self.place_of(key.name, None),
             key: self.path_of(key.name),
             message: "is missing".to_owned(),
             expected: Some(kind.to_string()),
@@ -89,5 +106,12 @@ impl Table<'_> {
             expected: None,
             secret: false,
         });
+    }
+}
+
+fn node_at<'t>(tree: &'t Tree, name: &str) -> Option<&'t Node> {
+    match name.split_once('.') {
+        Some((table, rest)) => node_at(tree.get(table)?.node.value.table()?, rest),
+        None => tree.get(name).map(|entry| &entry.node),
     }
 }

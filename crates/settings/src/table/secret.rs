@@ -60,6 +60,6 @@ impl Table<'_> {
 
     /// Changes the record of the key that was read last.
     fn amend(&self, change: impl FnOnce(&mut Record)) {
-        change(self.reader.ledger.borrow_mut().last_record(&self.path));
+        change(self.reader.ledger.borrow_mut().last_record(self.section()));
     }
 }

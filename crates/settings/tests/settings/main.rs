@@ -5,6 +5,7 @@
 mod faults;
 mod files;
 mod hostile;
+mod kinds;
 mod layers;
 mod proposals;
 mod sample;

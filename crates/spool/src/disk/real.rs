@@ -177,4 +177,8 @@ impl File for fs::File {
     fn sync_data(&self) -> io::Result<()> {
         fs::File::sync_data(self)
     }
+
+    fn to_os_file(&self) -> io::Result<Option<fs::File>> {
+        self.try_clone().map(Some)
+    }
 }

@@ -5,11 +5,12 @@ use std::sync::atomic::{AtomicU64, Ordering};
 
 use aws_lc_rs::digest;
 use sensor_mail::fixture::envelope;
-use sensor_mail::{MailId, MailIds, NodeId, Sha256};
+use sensor_mail::{Look, MailId, MailIds, NodeId, Sha256};
 use sensor_spool::disk::{Faults, SimDisk};
 use sensor_spool::{Clock, ReadOnly, Runner, Standing, Summary};
 
 use super::*;
+use crate::keeper::KeptMail;
 
 /// Keeps in memory, and fails as planted.
 #[derive(Default)]
@@ -32,6 +33,14 @@ impl Keeper for Planted {
         assert!(group.iter().all(|specimen| panics != Some(specimen.record.envelope.id)), "planted");
         let refuses = *self.refuses.lock().unwrap();
         Ok(group.iter().map(|specimen| self.keep_one(specimen, refuses)).collect())
+    }
+
+    fn open(&self, _: MailId) -> Result<Option<KeptMail>, StoreError> {
+        unreachable!("nothing looks here")
+    }
+
+    fn amend(&self, _: &[(MailId, Arc<Look>)]) -> Result<Vec<Result<(), KeepError>>, StoreError> {
+        unreachable!("nothing looks here")
     }
 }
 
@@ -90,7 +99,7 @@ impl Ground {
 
     fn pipeline(&self, options: Options) -> Arc<Pipeline> {
         let keeper = Arc::clone(&self.keeper) as Arc<dyn Keeper>;
-        Pipeline::new(self.spool.clone(), keeper, options, Arc::clone(&self.clock))
+        Pipeline::new(self.spool.clone(), keeper, None, options, Arc::clone(&self.clock))
     }
 
     async fn accept(&self, message: &[u8]) -> MailId {

@@ -1,0 +1,8 @@
+//! Whole messages, from their octets to their parts.
+#![cfg(all(feature = "7z", feature = "ole"))]
+
+mod bombs;
+mod builders;
+mod containers;
+mod properties;
+mod seeds;
