@@ -4,7 +4,11 @@ use std::collections::BTreeMap;
 
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
-use utoipa::ToSchema;
+use utoipa::openapi::RefOr;
+use utoipa::openapi::schema::{
+    AdditionalProperties, ArrayBuilder, ObjectBuilder, OneOfBuilder, Schema, Type,
+};
+use utoipa::{PartialSchema, ToSchema};
 
 use crate::change::Fault;
 
@@ -89,17 +93,16 @@ pub struct SinkState {
     pub last_error: Option<String>,
 }
 
-/// Looks that are asked for.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+/// Looks that are asked for: of messages by their ids, or of all.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct LookOrder {
     /// What is to be done.
     pub what: What,
     /// Of which messages: their ids.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
-    #[schema(max_items = 1000)]
     pub ids: Vec<String>,
-    /// Of all messages that are owed a look; not for `rescan`.
+    /// Of all messages that are owed a look; not for [`What::Rescan`].
     #[serde(default)]
     pub all: bool,
 }
@@ -107,10 +110,47 @@ pub struct LookOrder {
 impl LookOrder {
     /// The most messages of one order by their ids.
     pub const IDS_MAX: usize = 1_000;
+
+    /// A version 7 UUID as messages have it, with its hyphens or without.
+    const ID_PATTERN: &str = "^([0-9a-fA-F]{8}-[0-9a-fA-F]{4}-7[0-9a-fA-F]{3}-[89abAB][0-9a-fA-F]{3}-[0-9a-fA-F]{12}\
+         |[0-9a-fA-F]{12}7[0-9a-fA-F]{3}[89abAB][0-9a-fA-F]{15})$";
 }
 
+/// Which members go together: by those that stand side by side in the type, the document would promise more.
+impl PartialSchema for LookOrder {
+    fn schema() -> RefOr<Schema> {
+        let all = |is: bool| ObjectBuilder::new().schema_type(Type::Boolean).enum_values(Some([is]));
+        let what = |words: &[What], text: &str| {
+            ObjectBuilder::new()
+                .schema_type(Type::String)
+                .enum_values(Some(words.iter().map(What::word)))
+                .description(Some(text))
+        };
+        let id = ObjectBuilder::new().schema_type(Type::String).pattern(Some(Self::ID_PATTERN));
+        let ids = ArrayBuilder::new().items(id).min_items(Some(1)).max_items(Some(Self::IDS_MAX));
+        let named = ObjectBuilder::new()
+            .property("what", what(&[What::Rescan, What::Retry, What::Drop], What::TEXT))
+            .property("ids", ids.description(Some("Of which messages: their ids.")))
+            .property("all", all(false))
+            .required("what")
+            .required("ids");
+        let owed = ObjectBuilder::new()
+            .property("what", what(&[What::Retry, What::Drop], What::TEXT))
+            .property("all", all(true).description(Some("Of all messages that are owed a look.")))
+            .property("ids", ArrayBuilder::new().max_items(Some(0)))
+            .required("what")
+            .required("all");
+        let strict =
+            |object: ObjectBuilder| object.additional_properties(Some(AdditionalProperties::FreeForm(false)));
+        let either = OneOfBuilder::new().item(strict(named)).item(strict(owed));
+        either.description(Some("Looks that are asked for: of messages by their ids, or of all.")).into()
+    }
+}
+
+impl ToSchema for LookOrder {}
+
 /// What is to be done about messages.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum What {
     /// All scanners look anew. What was seen before stays in the record.
@@ -119,6 +159,15 @@ pub enum What {
     Retry,
     /// Scanners that have still to see them are not asked any more. It is recorded that they did not.
     Drop,
+}
+
+impl What {
+    fn word(&self) -> serde_json::Value {
+        serde_json::to_value(self).expect("it is written as a word")
+    }
+
+    const TEXT: &str = "rescan: all scanners look anew, what was seen before stays in the record. retry: scanners that have \
+         still to see them are asked now. drop: these are not asked any more, and it is recorded that they did not look.";
 }
 
 /// What was ordered. It is durable, and done in its turn.
