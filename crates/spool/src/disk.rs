@@ -108,6 +108,18 @@ pub trait File: Send + Sync {
     /// As the system gives them.
     fn write_at(&self, octets: &[u8], offset: u64) -> io::Result<()>;
 
+    /// Writes all of `parts`, one behind the other. After an error any part of them may be in the file.
+    ///
+    /// # Errors
+    /// As the system gives them.
+    fn write_parts_at(&self, parts: &[&[u8]], mut offset: u64) -> io::Result<()> {
+        for part in parts {
+            self.write_at(part, offset)?;
+            offset += part.len() as u64;
+        }
+        Ok(())
+    }
+
     /// Says that nobody reads these octets soon, so that the storage may begin to take them. Does not wait for that,
     /// promises nothing, and leaves it to [`sync_data`](Self::sync_data) to say what became of them.
     fn begin_writing(&self, offset: u64, octets: u64);

@@ -1,8 +1,8 @@
 //! An entry on its way in.
 //!
 //! Memory: a draft owns one page of 4 KiB from its beginning and more while the budget of all drafts
-//! lasts, up to 128 KiB. Where the budget is spent it writes what it has to the log and goes on with its
-//! page: it waits for the storage, never for another draft.
+//! lasts, up to 128 KiB, and as much again while the writer has a piece of that. Where the budget is spent it
+//! writes what it has to the log and goes on with its page: it waits for the storage, never for another draft.
 
 use std::marker::PhantomData;
 use std::pin::Pin;
@@ -23,8 +23,11 @@ use crate::ticket::{Waiter, ticket};
 pub struct Draft<H> {
     id: DraftId,
     shared: Arc<Shared>,
-    /// `None` while the writer has it, for good when a write was cut short.
+    /// What is filled now; `None` for good when a write was cut short.
     piece: Option<Piece>,
+    /// The piece before, while the writer has it: one more fills meanwhile.
+    before: Option<oneshot::Receiver<Result<Piece, WriteError>>>,
+    pieces: usize,
     octets: u64,
     /// Whether the writer knows of this draft.
     is_streaming: bool,
@@ -41,6 +44,8 @@ impl<H: Header> Draft<H> {
             id: DraftId(shared.next_draft.fetch_add(1, Ordering::Relaxed)),
             shared: Arc::clone(shared),
             piece: Some(Piece { octets: Vec::new(), memory }),
+            before: None,
+            pieces: 0,
             octets: 0,
             is_streaming: false,
             header: PhantomData,
@@ -99,12 +104,30 @@ impl<H: Header> Draft<H> {
         pending
     }
 
+    /// Hands the piece to the writer, and waits until there is another to be filled: the one before, or a page
+    /// of memory that nobody has.
     async fn flush(&mut self) -> Result<(), WriteError> {
         let Some(piece) = self.piece.take() else { return Err(WriteError::Closed) };
+        let pieces_max = self.shared.limits.extents;
+        if self.pieces == pieces_max {
+            return Err(WriteError::TooLarge { pieces_max });
+        }
+        self.pieces += 1;
         let (reply, written) = oneshot::channel();
         self.is_streaming = true;
         self.shared.mailbox.push(Command::Chunk { draft: self.id, piece, reply });
-        self.piece = Some(written.await.map_err(|_| WriteError::Closed)??);
+        let free = match self.before.take() {
+            Some(before) => before.await.map_err(|_| WriteError::Closed)??,
+            None => match Arc::clone(&self.shared.memory).try_acquire_owned() {
+                Ok(memory) => Piece { octets: Vec::new(), memory },
+                Err(_) => {
+                    self.piece = Some(written.await.map_err(|_| WriteError::Closed)??);
+                    return Ok(());
+                }
+            },
+        };
+        self.before = Some(written);
+        self.piece = Some(free);
         Ok(())
     }
 }

@@ -43,6 +43,18 @@ pub enum WriteError {
     Closed,
 }
 
+impl From<WriteError> for CommitError {
+    fn from(error: WriteError) -> Self {
+        match error {
+            WriteError::Full => Self::Full,
+            WriteError::Storage(error) => Self::Storage(error),
+            // A draft counts its pieces before it sends them.
+            error @ WriteError::TooLarge { .. } => Self::Storage(error.to_string()),
+            WriteError::Closed => Self::Closed,
+        }
+    }
+}
+
 /// An entry could not be made durable: it is not in the spool as accepted.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum CommitError {

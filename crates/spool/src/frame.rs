@@ -139,17 +139,25 @@ pub(crate) fn append(
     let from = buffer.len();
     buffer.extend_from_slice(&[0; HEADER]);
     write(buffer);
-    let octets = buffer.len() - from - HEADER;
-    let payload_check = crc32c(&buffer[from + HEADER..]);
-    let head: &mut [u8; HEADER] = buffer[from..].first_chunk_mut().expect("it was just put there");
+    let payload = &buffer[from + HEADER..];
+    let octets = payload.len();
+    let head = head(key, offset, group, kind, payload);
+    buffer[from..from + HEADER].copy_from_slice(&head);
+    buffer.resize(from + span(octets), 0);
+}
+
+/// What stands in front of `payload` in a frame at `offset`.
+pub(crate) fn head(key: Key, offset: u32, group: u32, kind: Kind, payload: &[u8]) -> [u8; HEADER] {
+    let mut head = [0; HEADER];
+    let (octets, payload_check) = (payload.len(), crc32c(payload));
     head[4..8].copy_from_slice(&payload_check.to_le_bytes());
     head[8..12].copy_from_slice(&u32::try_from(octets).expect("frames fit a segment").to_le_bytes());
     head[12..16].copy_from_slice(&group.to_le_bytes());
     head[16] = kind as u8;
     head[17] = VERSION;
-    let check = check(head, key, offset);
+    let check = check(&head, key, offset);
     head[..4].copy_from_slice(&check.to_le_bytes());
-    buffer.resize(from + span(octets), 0);
+    head
 }
 
 fn check(head: &[u8; HEADER], key: Key, offset: u32) -> u32 {

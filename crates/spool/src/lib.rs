@@ -27,6 +27,7 @@ mod error;
 mod frame;
 #[cfg(feature = "simulation")]
 mod fuzz;
+mod hands;
 mod herald;
 mod index;
 mod lease;
@@ -42,6 +43,7 @@ mod segment;
 mod spool;
 mod status;
 mod stored;
+mod syncer;
 mod ticket;
 mod workshop;
 mod writer;

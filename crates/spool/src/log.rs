@@ -1,8 +1,8 @@
 //! The log as its writer sees it: where the next frame goes, and what is synced.
 //!
 //! ```text
-//!   closed ... closed | active:  header  frames, synced | frames, written | buffer | free
-//!                                                       ^group            ^end
+//!   closed ... closed | active:  header  frames, synced | being synced | frames, written | buffer | free
+//!                                                       ^group                           ^end
 //! ```
 //!
 //! It knows frames and files, and nothing of entries.
@@ -12,17 +12,21 @@ use std::io;
 use std::sync::Arc;
 
 use crate::disk::{Disk, Space};
-use crate::frame::{self, Key, Place, span};
+use crate::frame::{self, Key, Kind, Place, span};
 use crate::record::Record;
 use crate::segment::{self, Counters, Fate, Segment, SegmentHeader};
+use crate::syncer::{Stretch, Syncer};
 use crate::workshop::{Spare, Workshop};
 
 /// A group that grew to this is written before it is complete: so much is still in the processor's cache when
 /// the kernel copies it.
 const BUFFER_OCTETS_MAX: usize = 512 << 10;
+/// A piece of so many octets is written from where it lies.
+const APART_OCTETS: usize = 16 << 10;
 /// Octets that are kept for reuse after a group.
 const BUFFER_OCTETS_KEPT: usize = 1 << 20;
-/// Pieces of bodies are synced by themselves after so many octets, so that no commit pays for all of them.
+/// Pieces of bodies are synced by themselves after so many octets, so that no commit pays for all of them, and
+/// after a quarter of a smaller segment.
 const UNSYNCED_OCTETS_MAX: u32 = 8 << 20;
 
 pub(crate) struct Log {
@@ -34,9 +38,12 @@ pub(crate) struct Log {
     active: Extant,
     end: u32,
     group: u32,
+    /// Up to where the storage was told to begin.
+    told: u32,
     buffer: Vec<u8>,
     spares: VecDeque<Spare>,
     workshop: Workshop,
+    syncer: Syncer,
     next_generation: u32,
     spare_has_failed: bool,
 }
@@ -71,6 +78,7 @@ pub(crate) enum RollError {
 pub(crate) struct Parts {
     pub(crate) disk: Arc<dyn Disk>,
     pub(crate) workshop: Workshop,
+    pub(crate) syncer: Syncer,
     pub(crate) salt: u64,
     pub(crate) octets: u32,
     /// The segments that are there, oldest first, and where the last of them ends.
@@ -97,9 +105,11 @@ impl Log {
             active,
             end: segment::HEADER as u32,
             group: segment::HEADER as u32,
+            told: segment::HEADER as u32,
             buffer: Vec::new(),
             spares: VecDeque::new(),
             workshop: parts.workshop,
+            syncer: parts.syncer,
             next_generation: parts.next_generation + 1,
             spare_has_failed: false,
         })
@@ -128,14 +138,25 @@ impl Log {
         self.active.segment.place(offset)
     }
 
+    /// Adds a piece of a body to the group and writes it from where it lies: a large one is not worth a copy. The
+    /// caller has made sure that there is room.
+    pub(crate) fn append_piece(&mut self, piece: &[u8]) -> io::Result<Place> {
+        if piece.len() < APART_OCTETS {
+            return Ok(self.append(&Record::Chunk(piece)));
+        }
+        assert!(span(piece.len()) <= self.room(), "frames stay within their segment");
+        self.write_out()?;
+        let offset = self.end;
+        let head = frame::head(self.active.segment.key, offset, self.group, Kind::Chunk, piece);
+        let padding = &[0; 8][..span(piece.len()) - frame::HEADER - piece.len()];
+        self.active.segment.file.write_parts_at(&[&head, piece, padding], u64::from(offset))?;
+        self.has_written(span(piece.len()));
+        Ok(self.active.segment.place(offset))
+    }
+
     /// Whether the buffer should be written before the group is complete.
     pub(crate) fn is_heavy(&self) -> bool {
         self.buffer.len() >= BUFFER_OCTETS_MAX
-    }
-
-    /// Whether so much is written and not synced that it should be.
-    pub(crate) fn is_long_unsynced(&self) -> bool {
-        self.end - self.group >= UNSYNCED_OCTETS_MAX
     }
 
     /// Writes what was added.
@@ -143,38 +164,82 @@ impl Log {
         if self.buffer.is_empty() {
             return Ok(());
         }
-        let (file, start) = (&self.active.segment.file, u64::from(self.end));
-        file.write_at(&self.buffer, start)?;
-        if self.is_heavy() {
-            // More of the group is to come: the storage works on this meanwhile.
-            file.begin_writing(start, self.buffer.len() as u64);
-        }
-        self.end += u32::try_from(self.buffer.len()).expect("the buffer is within the segment");
+        self.active.segment.file.write_at(&self.buffer, u64::from(self.end))?;
+        self.has_written(self.buffer.len());
         self.buffer.clear();
         self.buffer.shrink_to(BUFFER_OCTETS_KEPT);
+        Ok(())
+    }
+
+    fn has_written(&mut self, octets: usize) {
+        self.end += u32::try_from(octets).expect("what is written is within the segment");
+        let untold = u64::from(self.end - self.told);
+        if untold >= BUFFER_OCTETS_MAX as u64 {
+            // More of the group is to come: the storage works on this meanwhile.
+            self.active.segment.file.begin_writing(u64::from(self.told), untold);
+            self.told = self.end;
+        }
+    }
+
+    /// Has what was written synced behind the writer, once that is much. It waits only where the storage takes
+    /// less than is written: no more than two stretches are unsynced.
+    pub(crate) fn sync_ahead(&mut self) -> io::Result<()> {
+        let stretch_octets = UNSYNCED_OCTETS_MAX.min(self.active.octets / 4);
+        if self.end - self.syncer.end().unwrap_or(self.group) < stretch_octets {
+            return Ok(());
+        }
+        self.settle_stretch()?;
+        self.syncer.begin(&self.active.segment.file, self.end);
+        Ok(())
+    }
+
+    /// Takes note of what was synced behind the writer.
+    pub(crate) fn collect_stretch(&mut self) -> io::Result<()> {
+        self.syncer.poll().map_or(Ok(()), |stretch| self.take_stretch(stretch))
+    }
+
+    /// Whether what is synced behind the writer is to be collected without being called for.
+    pub(crate) fn wants_collecting(&self) -> bool {
+        self.syncer.wants_poll()
+    }
+
+    /// Waits for what is being synced behind the writer.
+    fn settle_stretch(&mut self) -> io::Result<()> {
+        self.syncer.wait().map_or(Ok(()), |stretch| self.take_stretch(stretch))
+    }
+
+    fn take_stretch(&mut self, (end, synced): Stretch) -> io::Result<()> {
+        synced?;
+        self.group = end;
         Ok(())
     }
 
     /// Makes durable what was written: the group is complete.
     pub(crate) fn sync(&mut self) -> io::Result<()> {
         self.write_out()?;
+        // Its error is told once: a sync that succeeds after it says nothing about what it was for.
+        self.settle_stretch()?;
         if self.end > self.group {
             self.active.segment.file.sync_data()?;
             self.group = self.end;
+            self.told = self.end;
         }
         Ok(())
     }
 
     /// Forgets the group: it is not known what the storage holds of it.
     pub(crate) fn poison(&mut self) -> Place {
+        // What is being synced still may be lost by itself: that is no other failure than this one.
+        let _poisoned = self.settle_stretch();
         self.buffer.clear();
-        self.end = self.group;
+        (self.end, self.told) = (self.group, self.group);
         self.active.segment.place(self.group)
     }
 
     /// Goes on in a new segment. Once that was begun the old one takes no frame any more, for it may have a
     /// successor on the storage; call it again.
     pub(crate) fn roll(&mut self, opening: Opening) -> Result<(), RollError> {
+        assert!(self.syncer.end().is_none(), "a segment is left when all of it is synced, or poisoned");
         let spare = self.take_spare().map_err(RollError::NoSpare)?;
         assert!(
             spare.generation > self.active.segment.generation(),
@@ -186,6 +251,7 @@ impl Log {
             Ok(active) => {
                 self.closed.push_back(std::mem::replace(&mut self.active, active));
                 (self.end, self.group) = (segment::HEADER as u32, segment::HEADER as u32);
+                self.told = self.end;
                 Ok(())
             }
             Err(error) => {

@@ -1,6 +1,6 @@
 //! What is asked of the writer, and how it hears of it.
 //!
-//! Its length is bounded by what may be asked: one piece or commit for each open draft, whose memory is
+//! Its length is bounded by what may be asked: two pieces and a commit for each open draft, whose memory is
 //! bounded, and one request for each lease or waiting worker.
 
 use std::sync::{Mutex, MutexGuard, PoisonError};

@@ -17,7 +17,8 @@ pub type Pace = Arc<dyn Fn() -> Duration + Send + Sync>;
 /// Where the one writer runs.
 #[derive(Clone)]
 pub enum Runner {
-    /// On an operating system thread of its own, with a second one that prepares segments.
+    /// On an operating system thread of its own, with a second one that prepares segments and a third one
+    /// that syncs large bodies while more is written.
     Thread,
     /// As a task of the current tokio runtime, everything inline: deterministic on a current-thread
     /// runtime with a paused clock. The pace says how slow the storage is.

@@ -5,10 +5,10 @@
 //!                                          p         q
 //! ```
 //!
-//! At `p` something does not verify. Groups are written one after the other, each synced before the next
-//! begins. So if some later frame at `q` belongs to a group that began after `p`, then `p` had been synced:
-//! this is damage, and the walk goes on behind it. If there is none, `p` belongs to the last group, whose
-//! sync nobody knows to have returned: the log ends at `p`.
+//! At `p` something does not verify. A group is named by its start, and nothing is written into it before all
+//! that lies before that start is synced. So if some later frame at `q` belongs to a group that began after
+//! `p`, then `p` had been synced: this is damage, and the walk goes on behind it. If there is none, `p` belongs
+//! to the last group, whose sync nobody knows to have returned: the log ends at `p`.
 
 use crate::frame::{self, Head, Key, span};
 use crate::segment;
@@ -62,11 +62,12 @@ impl<'a> Walk<'a> {
         Self::new(octets, key, segment::HEADER, octets.len(), false)
     }
 
-    /// Over the group that begins at `from` and was never synced, as far as it verifies.
+    /// Over what was never synced: it begins at `from`, and is read as far as it verifies. What was written while
+    /// the stretch before `from` was being synced names an earlier group.
     pub(crate) fn of_group(octets: &'a [u8], key: Key, from: u32) -> impl Iterator<Item = Found<'a>> {
         let mut walk = Self::new(octets, key, (from as usize).min(octets.len()), octets.len(), false);
         std::iter::from_fn(move || {
-            let found = walk.frame_at(walk.at).filter(|found| found.head.group == from)?;
+            let found = walk.frame_at(walk.at).filter(|found| found.head.group <= from)?;
             walk.at += span(found.payload.len());
             Some(found)
         })

@@ -14,14 +14,13 @@ use tokio::sync::{Semaphore, oneshot};
 use crate::disk::Disk;
 use crate::draft::Draft;
 use crate::error::{Closed, Full, OpenError};
-use crate::herald::Herald;
+use crate::hands::Hands;
 use crate::lease::{Grant, Lease, Outcome, Unreadable};
 use crate::limits::{Limits, PAGE_OCTETS};
 use crate::mailbox::{Command, Mailbox};
 use crate::options::{Options, Runner};
 use crate::status::{Board, Recovery, Status};
 use crate::stored::HEADER_VERSION_OCTETS;
-use crate::workshop::Workshop;
 use crate::writer::{self, Writer};
 
 /// How long an entry that the storage cannot read rests before it is tried again.
@@ -92,18 +91,10 @@ impl<H: Header> Spool<H> {
     ) -> Result<(Self, Recovery), OpenError> {
         let io = |source| OpenError::Io { doing: "starting a thread", source };
         let mailbox = Arc::new(Mailbox::default());
-        let nudged = Arc::clone(&mailbox);
-        let workshop = match &runner {
-            Runner::Thread => Workshop::on_thread(Arc::clone(&disk), move || nudged.nudge()).map_err(io)?,
-            Runner::Task(_) => Workshop::inline(Arc::clone(&disk)),
-        };
-        let herald = match &runner {
-            Runner::Thread => Herald::start(),
-            Runner::Task(_) => Herald::default(),
-        };
+        let hands = Hands::hire(&runner, &disk, &mailbox).map_err(io)?;
         let board = Arc::new(Board::new());
         let (writer, recovery) =
-            writer::open(&disk, &options, workshop, herald, Arc::clone(&mailbox), Arc::clone(&board))?;
+            writer::open(&disk, &options, hands, Arc::clone(&mailbox), Arc::clone(&board))?;
         let shared = Shared {
             memory: Arc::new(Semaphore::new(options.memory_octets / PAGE_OCTETS)),
             limits: writer.limits(),

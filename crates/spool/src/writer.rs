@@ -90,7 +90,7 @@ struct OpenDraft {
     /// The oldest generation among them.
     first: u32,
     /// Why it cannot be completed.
-    failed: Option<String>,
+    failed: Option<WriteError>,
 }
 
 impl OpenDraft {
@@ -214,6 +214,7 @@ impl Writer {
     }
 
     fn gather(&mut self, commands: &mut Vec<Command>) {
+        self.collect_stretch();
         self.mend();
         self.pay_owed();
         self.keep_house();
@@ -277,7 +278,8 @@ impl Writer {
         let now = self.clocks.now();
         let retry = self.broken.as_ref().map(|broken| broken.retry_at);
         let can_lease = !self.waiting.is_empty() && self.index.is_due(now);
-        if self.broken.is_none() && (can_lease || !self.owed.is_empty() || self.has_housework(now)) {
+        let has_work = self.log.wants_collecting() || can_lease || !self.owed.is_empty();
+        if self.broken.is_none() && (has_work || self.has_housework(now)) {
             return Some(Duration::ZERO);
         }
         // What this group accepted, settled or gave back may be what a worker waits for.

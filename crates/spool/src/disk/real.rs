@@ -1,13 +1,14 @@
 //! A directory of the operating system.
 
 use std::fs;
-use std::io;
+use std::io::{self, IoSlice};
 use std::num::NonZeroU64;
 use std::os::unix::fs::{DirBuilderExt, FileExt, OpenOptionsExt};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use rustix::fs::{Advice, FlockOperation, fadvise, flock, fstatvfs, syncfs};
+use rustix::io::{Errno, pwritev};
 
 use super::{Access, Disk, File, Lock, Space};
 
@@ -162,6 +163,25 @@ impl File for fs::File {
 
     fn write_at(&self, octets: &[u8], offset: u64) -> io::Result<()> {
         self.write_all_at(octets, offset)
+    }
+
+    fn write_parts_at(&self, parts: &[&[u8]], mut offset: u64) -> io::Result<()> {
+        let mut slices: Vec<IoSlice<'_>> = parts.iter().map(|part| IoSlice::new(part)).collect();
+        let mut rest = &mut slices[..];
+        // Empty parts at the front are none, and would look like a disk that takes nothing.
+        IoSlice::advance_slices(&mut rest, 0);
+        while !rest.is_empty() {
+            match pwritev(self, rest, offset) {
+                Ok(0) => return Err(io::ErrorKind::WriteZero.into()),
+                Ok(written) => {
+                    offset += written as u64;
+                    IoSlice::advance_slices(&mut rest, written);
+                }
+                Err(Errno::INTR) => {}
+                Err(error) => return Err(error.into()),
+            }
+        }
+        Ok(())
     }
 
     fn begin_writing(&self, offset: u64, octets: u64) {

@@ -5,6 +5,7 @@
 
 use std::io;
 
+use crate::error::WriteError;
 use crate::frame::{Kind, Place, span};
 use crate::record::{Commit, Extent, Phase, REASON_OCTETS_MAX, Record};
 use crate::segment::ReadFrame;
@@ -54,7 +55,7 @@ impl Writer {
             let Some(draft) = self.drafts.get_mut(&id) else { continue };
             draft.replace(extents);
             if lost || self.housekeeper.poisonings > poisonings {
-                draft.failed = Some("a piece of the body was lost".to_owned());
+                draft.failed = Some(WriteError::Storage("a piece of the body was lost".to_owned()));
             }
             copied?;
         }

@@ -22,7 +22,9 @@ impl Writer {
         match self.write_chunk(draft, &piece.octets) {
             Ok(()) => self.pieces.push((reply, piece)),
             Err(error) => {
-                // The draft may have been dropped while it waited.
+                // The draft may go on before it hears of it, up to its commit.
+                self.drafts.entry(draft).or_default().failed.get_or_insert_with(|| error.clone());
+                // It may have been dropped while it waited.
                 let _gone = reply.send(Err(error));
             }
         }
@@ -31,16 +33,15 @@ impl Writer {
     fn write_chunk(&mut self, draft: DraftId, octets: &[u8]) -> Result<(), WriteError> {
         let open = self.drafts.entry(draft).or_default();
         if let Some(error) = &open.failed {
-            return Err(WriteError::Storage(error.clone()));
+            return Err(error.clone());
         }
         if open.extents.len() == self.limits.extents {
             return Err(WriteError::TooLarge { pieces_max: self.limits.extents });
         }
-        let place =
-            self.append(&Record::Chunk(octets), Purpose::Intake).map_err(|refused| match refused {
-                Refused::Full => WriteError::Full,
-                Refused::Broken(error) => WriteError::Storage(error),
-            })?;
+        let place = self.append_piece(octets).map_err(|refused| match refused {
+            Refused::Full => WriteError::Full,
+            Refused::Broken(error) => WriteError::Storage(error),
+        })?;
         let octets = u32::try_from(octets.len()).expect("a piece is at most a quarter of a segment");
         let open = self.drafts.entry(draft).or_default();
         open.push(Extent { place, octets });
@@ -60,7 +61,8 @@ impl Writer {
         // Only now: making room may have ended a group, and one that fails takes pieces and numbers with it.
         let outcome = match (room, self.close_draft(draft)) {
             (Err(Refused::Full), _) => Err(CommitError::Full),
-            (Err(Refused::Broken(error)), _) | (Ok(()), Err(error)) => Err(CommitError::Storage(error)),
+            (Err(Refused::Broken(error)), _) => Err(CommitError::Storage(error)),
+            (Ok(()), Err(error)) => Err(error.into()),
             (Ok(()), Ok(extents)) => Ok(extents),
         };
         match outcome {
@@ -100,7 +102,7 @@ impl Writer {
         Ok(extent_of(place, commit))
     }
 
-    fn close_draft(&mut self, draft: DraftId) -> Result<Vec<Extent>, String> {
+    fn close_draft(&mut self, draft: DraftId) -> Result<Vec<Extent>, WriteError> {
         if self.drafts.is_empty() {
             return Ok(Vec::new());
         }

@@ -19,6 +19,15 @@ impl Writer {
         Ok(self.log.append(record))
     }
 
+    /// Adds a piece of a body to the group.
+    pub(super) fn append_piece(&mut self, piece: &[u8]) -> Result<Place, Refused> {
+        self.ensure(span(piece.len()), Purpose::Intake)?;
+        self.log.append_piece(piece).map_err(|error| {
+            self.poison(&error);
+            Refused::Broken(error.to_string())
+        })
+    }
+
     /// Makes room for a frame of `octets`.
     pub(super) fn ensure(&mut self, octets: usize, purpose: Purpose) -> Result<(), Refused> {
         self.unbroken()?;
@@ -63,7 +72,21 @@ impl Writer {
 
     /// Makes the group durable and lets it have its effects.
     pub(super) fn finish_group(&mut self) {
-        self.end_group(!self.effects.is_empty() || self.log.is_long_unsynced());
+        self.end_group(!self.effects.is_empty());
+        if self.broken.is_none()
+            && let Err(error) = self.log.sync_ahead()
+        {
+            self.poison(&error);
+        }
+    }
+
+    /// Learns what became of pieces that were synced while others were written.
+    pub(super) fn collect_stretch(&mut self) {
+        if self.broken.is_none()
+            && let Err(error) = self.log.collect_stretch()
+        {
+            self.poison(&error);
+        }
     }
 
     fn end_group(&mut self, sync: bool) {
@@ -150,7 +173,7 @@ impl Writer {
         again.into_iter().rev().for_each(|change| self.owed.push_front(change));
         self.housekeeper.poisoned();
         for draft in self.drafts.values_mut().filter(|d| d.extents.iter().any(|e| e.place >= from)) {
-            draft.failed = Some(error.to_string());
+            draft.failed = Some(WriteError::Storage(error.to_string()));
         }
         for (reply, _) in self.pieces.drain(..) {
             let _gone = reply.send(Err(WriteError::Storage(error.to_string())));

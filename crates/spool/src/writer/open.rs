@@ -7,7 +7,7 @@ use std::sync::Arc;
 
 use crate::disk::{Access, Disk, Space, read_full};
 use crate::error::OpenError;
-use crate::herald::Herald;
+use crate::hands::Hands;
 use crate::limits::{Limits, SEGMENT_OCTETS};
 use crate::log::{Extant, Log, Opening, Parts};
 use crate::mailbox::Mailbox;
@@ -16,6 +16,7 @@ use crate::replay::{Link, Replayed, replay};
 use crate::scan::Tail;
 use crate::segment::{self, Fate};
 use crate::status::{Board, Recovery};
+use crate::syncer::Syncer;
 use crate::workshop::Workshop;
 
 use super::clocks::Clocks;
@@ -28,8 +29,7 @@ const LOCK: &str = "lock";
 pub(crate) fn open(
     disk: &Arc<dyn Disk>,
     options: &Options,
-    workshop: Workshop,
-    herald: Herald,
+    hands: Hands,
     mailbox: Arc<Mailbox>,
     board: Arc<Board>,
 ) -> Result<(Writer, Recovery), OpenError> {
@@ -55,7 +55,8 @@ pub(crate) fn open(
     report(&replayed.report);
     let oldest = replayed.links.first().map_or(0, |link| link.header.key.generation);
     let opening = Opening { fate: Fate::Ended, oldest, counters: replayed.counters };
-    let parts = parts(disk, options, workshop, &mut replayed);
+    let Hands { workshop, syncer, herald } = hands;
+    let parts = parts(disk, options, (workshop, syncer), &mut replayed);
     let segment_octets = parts.octets;
     let mut log = Log::open(parts, opening).map_err(io_error("beginning a new segment"))?;
     let prepared = usize::try_from(options.prepared_octets.div_ceil(u64::from(segment_octets)));
@@ -113,7 +114,12 @@ fn write_again(last: &Link, tail: Tail) -> io::Result<()> {
     file.sync_data()
 }
 
-fn parts(disk: &Arc<dyn Disk>, options: &Options, workshop: Workshop, replayed: &mut Replayed) -> Parts {
+fn parts(
+    disk: &Arc<dyn Disk>,
+    options: &Options,
+    (workshop, syncer): (Workshop, Syncer),
+    replayed: &mut Replayed,
+) -> Parts {
     let octets = replayed.links.iter().map(|link| link.header.octets).max().unwrap_or(0);
     let octets = octets.max(options.segment_octets);
     let unused = replayed.unused.iter().filter_map(|name| segment::generation_of(name));
@@ -123,6 +129,7 @@ fn parts(disk: &Arc<dyn Disk>, options: &Options, workshop: Workshop, replayed: 
     Parts {
         disk: Arc::clone(disk),
         workshop,
+        syncer,
         salt: options.salt,
         octets,
         closed: replayed.links.iter().map(extant).collect(),
