@@ -1,7 +1,9 @@
 //! An entry on its way in.
 //!
 //! Memory: a draft owns one page of 4 KiB from its beginning and more while the budget of all drafts
-//! lasts, up to 128 KiB, and as much again while the writer has a piece of that. Where the budget is spent it
+//! lasts, up to 128 KiB. One that writes to the log takes as much again, to fill one piece while the writer has
+//! the other, and keeps it to its end; but only while more than half of the budget is free, so that bodies that
+//! stand still take little more from the others than they did with one piece. Where the budget is spent a draft
 //! writes what it has to the log and goes on with its page: it waits for the storage, never for another draft.
 
 use std::marker::PhantomData;
@@ -118,9 +120,9 @@ impl<H: Header> Draft<H> {
         self.shared.mailbox.push(Command::Chunk { draft: self.id, piece, reply });
         let free = match self.before.take() {
             Some(before) => before.await.map_err(|_| WriteError::Closed)??,
-            None => match Arc::clone(&self.shared.memory).try_acquire_owned() {
-                Ok(memory) => Piece { octets: Vec::new(), memory },
-                Err(_) => {
+            None => match self.shared.spare_page() {
+                Some(memory) => Piece { octets: Vec::new(), memory },
+                None => {
                     self.piece = Some(written.await.map_err(|_| WriteError::Closed)??);
                     return Ok(());
                 }

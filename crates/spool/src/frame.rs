@@ -8,8 +8,8 @@
 //!
 //! Numbers are little-endian. The payload check is the CRC-32C of the payload. The check is the CRC-32C of
 //! the segment's salt, its generation, the frame's offset and octets 4 to 24: a frame of a former life of
-//! the file, or octets in a body that look like a frame, do not verify. The group start is the offset of
-//! the first frame written after the last sync, by which a torn tail is told from damage.
+//! the file, or octets in a body that look like a frame, do not verify. Before the group
+//! start all was synced when the frame was made, by which a torn tail is told from damage.
 
 use crc32c::{crc32c, crc32c_append};
 

@@ -17,6 +17,8 @@ const EXTENTS_MAX: usize = 128 << 10;
 pub(crate) struct Limits {
     /// Octets of body that a draft gathers before it writes them: at most 128 KiB.
     pub(crate) chunk_octets: usize,
+    /// Octets from which a piece is written from where it lies, and not copied first.
+    pub(crate) apart_octets: usize,
     /// Octets of a stored header: at most 1 MiB.
     pub(crate) header_octets: usize,
     /// Pieces of a body: at most 131,072, which is 16 GiB of full pieces, 512 MiB of the smallest, and 1.5 MiB
@@ -27,8 +29,10 @@ pub(crate) struct Limits {
 impl Limits {
     pub(crate) fn of(segment_octets: u32) -> Self {
         let eighth = segment_octets as usize / 8;
+        let chunk_octets = eighth.min(CHUNK_OCTETS_MAX);
         Self {
-            chunk_octets: eighth.min(CHUNK_OCTETS_MAX),
+            chunk_octets,
+            apart_octets: chunk_octets / 8,
             header_octets: eighth.min(HEADER_OCTETS_MAX),
             extents: (eighth / EXTENT_OCTETS).min(EXTENTS_MAX),
         }

@@ -13,6 +13,7 @@ use std::sync::Arc;
 
 use crate::disk::{Disk, Space};
 use crate::frame::{self, Key, Kind, Place, span};
+use crate::limits::Limits;
 use crate::record::Record;
 use crate::segment::{self, Counters, Fate, Segment, SegmentHeader};
 use crate::syncer::{Stretch, Syncer};
@@ -21,8 +22,6 @@ use crate::workshop::{Spare, Workshop};
 /// A group that grew to this is written before it is complete: so much is still in the processor's cache when
 /// the kernel copies it.
 const BUFFER_OCTETS_MAX: usize = 512 << 10;
-/// A piece of so many octets is written from where it lies.
-const APART_OCTETS: usize = 16 << 10;
 /// Octets that are kept for reuse after a group.
 const BUFFER_OCTETS_KEPT: usize = 1 << 20;
 /// Pieces of bodies are synced by themselves after so many octets, so that no commit pays for all of them, and
@@ -141,7 +140,7 @@ impl Log {
     /// Adds a piece of a body to the group and writes it from where it lies: a large one is not worth a copy. The
     /// caller has made sure that there is room.
     pub(crate) fn append_piece(&mut self, piece: &[u8]) -> io::Result<Place> {
-        if piece.len() < APART_OCTETS {
+        if piece.len() < Limits::of(self.active.octets).apart_octets {
             return Ok(self.append(&Record::Chunk(piece)));
         }
         assert!(span(piece.len()) <= self.room(), "frames stay within their segment");

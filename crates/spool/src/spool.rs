@@ -9,7 +9,7 @@ use std::time::Duration;
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 
-use tokio::sync::{Semaphore, oneshot};
+use tokio::sync::{OwnedSemaphorePermit, Semaphore, oneshot};
 
 use crate::disk::Disk;
 use crate::draft::Draft;
@@ -63,10 +63,20 @@ pub(crate) struct Shared {
     pub(crate) mailbox: Arc<Mailbox>,
     pub(crate) board: Arc<Board>,
     pub(crate) memory: Arc<Semaphore>,
+    /// Pages of that in all.
+    pages: usize,
     pub(crate) limits: Limits,
     pub(crate) next_draft: AtomicU64,
     /// Whether reads wait on threads that may: not in a simulation.
     reads_block: bool,
+}
+
+impl Shared {
+    /// A page for who has one already, while more than half of the memory is free.
+    pub(crate) fn spare_page(&self) -> Option<OwnedSemaphorePermit> {
+        let is_plenty = self.memory.available_permits() > self.pages / 2;
+        is_plenty.then(|| Arc::clone(&self.memory).try_acquire_owned().ok()).flatten()
+    }
 }
 
 /// Tells the writer when nobody is left who could ask it for anything.
@@ -97,6 +107,7 @@ impl<H: Header> Spool<H> {
             writer::open(&disk, &options, hands, Arc::clone(&mailbox), Arc::clone(&board))?;
         let shared = Shared {
             memory: Arc::new(Semaphore::new(options.memory_octets / PAGE_OCTETS)),
+            pages: options.memory_octets / PAGE_OCTETS,
             limits: writer.limits(),
             next_draft: AtomicU64::new(0),
             reads_block: matches!(runner, Runner::Thread),

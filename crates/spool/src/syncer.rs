@@ -34,11 +34,30 @@ enum Bench {
     Thread { files: mpsc::Sender<Arc<dyn File>>, done: mpsc::Receiver<Synced> },
 }
 
-/// What is synced at once is told a turn late: the simulation is to see the writer go on meanwhile.
+/// The simulation is to see the writer go on meanwhile: what becomes of a stretch is told a turn late. The first stretch
+/// is synced when it begins, the next when it is told of, with all that was written behind it, and so on.
 #[derive(Default)]
 struct Inline {
+    file: Option<Arc<dyn File>>,
     synced: Option<Synced>,
     was_asked: bool,
+    /// Whether the next one is.
+    is_late: bool,
+}
+
+impl Inline {
+    fn begin(&mut self, file: &Arc<dyn File>) {
+        self.was_asked = false;
+        match self.is_late {
+            true => self.file = Some(Arc::clone(file)),
+            false => self.synced = Some(file.sync_data()),
+        }
+        self.is_late = !self.is_late;
+    }
+
+    fn end(&mut self) -> Option<Synced> {
+        self.file.take().map(|file| file.sync_data()).or_else(|| self.synced.take())
+    }
 }
 
 impl Syncer {
@@ -75,12 +94,9 @@ impl Syncer {
         assert!(self.end.is_none(), "one stretch at a time");
         self.end = Some(end);
         match &mut self.bench {
-            Bench::Inline(inline) => {
-                *inline = Inline { synced: Some(file.sync_data()), was_asked: false };
-            }
-            Bench::Thread { files, .. } => {
-                files.send(Arc::clone(file)).expect("the thread ends after its sender");
-            }
+            Bench::Inline(inline) => inline.begin(file),
+            // A thread that died is found gone by who asks what became of the stretch.
+            Bench::Thread { files, .. } => drop(files.send(Arc::clone(file))),
         }
     }
 
@@ -92,7 +108,7 @@ impl Syncer {
                 inline.was_asked = true;
                 None
             }
-            Bench::Inline(inline) => inline.synced.take(),
+            Bench::Inline(inline) => inline.end(),
             Bench::Thread { done, .. } => match done.try_recv() {
                 Ok(synced) => Some(synced),
                 Err(mpsc::TryRecvError::Empty) => None,
@@ -107,7 +123,7 @@ impl Syncer {
     pub(crate) fn wait(&mut self) -> Option<Stretch> {
         let end = self.end.take()?;
         let synced = match &mut self.bench {
-            Bench::Inline(inline) => inline.synced.take().unwrap_or_else(gone),
+            Bench::Inline(inline) => inline.end().unwrap_or_else(gone),
             Bench::Thread { done, .. } => done.recv().unwrap_or_else(|_| gone()),
         };
         Some((end, synced))

@@ -45,7 +45,10 @@ impl Writer {
     }
 
     fn copy_drafts(&mut self, oldest: u32, budget: &mut u64) -> io::Result<()> {
-        let ids: Vec<_> = self.drafts.iter().filter(|(_, d)| d.holds(oldest)).map(|(&id, _)| id).collect();
+        let mut ids: Vec<_> =
+            self.drafts.iter().filter(|(_, d)| d.holds(oldest)).map(|(&id, _)| id).collect();
+        // The order of a map is another one in each run.
+        ids.sort_unstable();
         for id in ids {
             let Some(draft) = self.drafts.get_mut(&id) else { continue };
             let mut extents = std::mem::take(&mut draft.extents);
