@@ -3,6 +3,7 @@
 //! It only reads: the writer builds its recovery on it and a reader beside the writer its view.
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::sync::Arc;
 
 use crate::disk::{Access, Disk, read_full};
 use crate::error::OpenError;
@@ -31,8 +32,18 @@ pub(crate) struct Replayed {
     pub(crate) damaged: Vec<u64>,
     /// Entries whose lease has no outcome.
     pub(crate) open: BTreeSet<u64>,
+    /// Entries in doubt, and where they lie.
+    pub(crate) doubtful: (BTreeSet<u64>, Vec<Stretch>),
     /// Names of segment files that are not needed.
     pub(crate) unused: Vec<String>,
+}
+
+/// Frames of a segment that may never have been synced.
+#[derive(Clone, Debug)]
+pub(crate) struct Stretch {
+    pub(crate) segment: Arc<Segment>,
+    pub(crate) from: u32,
+    pub(crate) end: u32,
 }
 
 /// Reads the whole log.
@@ -62,6 +73,7 @@ struct Replay {
     open: BTreeSet<u64>,
     damaged: BTreeSet<u64>,
     doubtful: BTreeSet<u64>,
+    doubtful_at: Vec<Stretch>,
     oldest: u32,
     /// The segment whose frames count: its header has the counters up to it.
     newest: u32,
@@ -102,9 +114,13 @@ impl Replay {
             }
         }
         if let Some(next) = next.filter(|next| next.fate == Fate::Poisoned) {
-            for found in Walk::of_group(octets, key, next.predecessor_end) {
+            let from = next.predecessor_end;
+            let mut end = from;
+            for found in Walk::of_group(octets, key, from) {
+                end = found.end();
                 self.frame_in_doubt(&link.segment, found)?;
             }
+            self.doubtful_at.push(Stretch { segment: Arc::clone(&link.segment), from, end });
         }
         self.report.segments += 1;
         Ok(walk.tail())
@@ -223,14 +239,15 @@ impl Replay {
         self.report.cut_octets = tail.map_or(0, |tail| u64::from(tail.cut));
         self.report.entries = self.index.len() as u64;
         self.balance();
-        let Self { index, counters, report, open, damaged, oldest, .. } = self;
+        let Self { index, counters, report, open, damaged, oldest, doubtful, doubtful_at, .. } = self;
         let flows = |id: &u64| index.find(*id).is_some_and(|entry| entry.phase != Phase::Aside);
         let damaged = damaged.into_iter().filter(flows).collect();
         let (links, trimmed): (Vec<_>, Vec<_>) =
             chain.links.into_iter().partition(|link| link.header.key.generation >= oldest);
         let mut unused = chain.unused;
         unused.extend(trimmed.iter().map(|link| chain::name_of(link.header.key.generation)));
-        Replayed { index, counters, report, links, tail, damaged, open, unused }
+        let doubtful = (doubtful, doubtful_at);
+        Replayed { index, counters, report, links, tail, damaged, open, doubtful, unused }
     }
 
     /// What still lies in trimmed segments was settled, perhaps by a frame that is gone already.
@@ -246,14 +263,17 @@ impl Replay {
     /// Once its commit had failed, nothing kept the pieces of an entry from being freed. It was refused, so
     /// what is left of it is of no use to anyone.
     fn drop_doubtful_fragments(&mut self) {
-        for id in std::mem::take(&mut self.doubtful) {
-            let Some(entry) = self.index.find(id) else { continue };
-            if entry.first < self.oldest || self.damaged.contains(&id) {
-                self.index.remove(id);
-            } else {
-                self.report.in_doubt += 1;
+        let (index, oldest, damaged) = (&mut self.index, self.oldest, &self.damaged);
+        self.doubtful.retain(|id| {
+            let Some(entry) = index.find(*id) else { return false };
+            let is_whole = entry.first >= oldest && !damaged.contains(id);
+            if !is_whole {
+                index.remove(*id);
             }
-        }
+            is_whole
+        });
+        self.doubtful_at.retain(|stretch| stretch.segment.generation() >= oldest);
+        self.report.in_doubt = self.doubtful.len() as u64;
     }
 
     /// Damage can take entries away, or the frames that settled them; the counters say which.

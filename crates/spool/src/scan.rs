@@ -21,6 +21,13 @@ pub(crate) struct Found<'a> {
     pub(crate) payload: &'a [u8],
 }
 
+impl Found<'_> {
+    /// Where the next frame lies.
+    pub(crate) fn end(&self) -> u32 {
+        self.offset + u32::try_from(span(self.payload.len())).expect("segments are shorter than 4 GiB")
+    }
+}
+
 /// One step of a walk.
 #[derive(Clone, Copy, Debug)]
 pub(crate) enum Step<'a> {

@@ -12,7 +12,7 @@ use crate::limits::{Limits, SEGMENT_OCTETS};
 use crate::log::{Extant, Log, Opening, Parts};
 use crate::mailbox::Mailbox;
 use crate::options::Options;
-use crate::replay::{Link, Replayed, replay};
+use crate::replay::{Link, Replayed, Stretch, replay};
 use crate::scan::Tail;
 use crate::segment::{self, Fate};
 use crate::status::{Board, Recovery};
@@ -44,6 +44,7 @@ pub(crate) fn open(
     if let (Some(last), Some(tail)) = (replayed.links.last(), replayed.tail) {
         write_again(last, tail).map_err(io_error("writing the last group again"))?;
     }
+    settle_doubt(&mut replayed);
     for id in std::mem::take(&mut replayed.open) {
         replayed.index.interrupt(id);
         replayed.report.interrupted += 1;
@@ -105,13 +106,35 @@ pub(crate) fn open(
 /// The newest header and the last group are read from the page cache, which after a failed sync may hold
 /// what the storage does not. Written again and synced, they are what recovery says they are.
 fn write_again(last: &Link, tail: Tail) -> io::Result<()> {
-    let Tail { end, group, .. } = tail;
-    let file = &*last.segment.file;
-    let mut octets = vec![0; (end - group) as usize];
-    let read = read_full(file, &mut octets, u64::from(group))?;
-    file.write_at(&octets[..read], u64::from(group))?;
-    file.write_at(&last.header.to_octets(), 0)?;
-    file.sync_data()
+    let Tail { end, group: from, .. } = tail;
+    last.segment.file.write_at(&last.header.to_octets(), 0)?;
+    write_stretch_again(&Stretch { segment: Arc::clone(&last.segment), from, end })
+}
+
+fn write_stretch_again(stretch: &Stretch) -> io::Result<()> {
+    let Stretch { segment, from, end } = stretch;
+    let mut octets = vec![0; (end - from) as usize];
+    let read = read_full(&*segment.file, &mut octets, u64::from(*from))?;
+    segment.file.write_at(&octets[..read], u64::from(*from))?;
+    segment.file.sync_data()
+}
+
+/// What lies behind the end of a poisoned segment may be in the page cache only, too. But that is mail that was refused,
+/// in the place where the storage failed before: where it cannot be written it is not believed, and the spool opens.
+fn settle_doubt(replayed: &mut Replayed) {
+    let (ids, stretches) = std::mem::take(&mut replayed.doubtful);
+    if ids.is_empty() {
+        return;
+    }
+    if let Err(error) = stretches.iter().try_for_each(write_stretch_again) {
+        tracing::warn!(entries = ids.len(), %error, "mail that was refused is given up: it cannot be written again");
+        for id in ids {
+            replayed.index.remove(id);
+            replayed.open.remove(&id);
+        }
+        replayed.report.entries = replayed.index.len() as u64;
+        replayed.report.in_doubt = 0;
+    }
 }
 
 fn parts(
