@@ -214,8 +214,10 @@ impl Writer {
             return;
         }
         while let Some(change) = self.owed.pop_front() {
+            let behind = self.owed.len();
             if let Err(change) = self.write_change(change) {
-                self.owed.push_front(change);
+                // What was written before it may be owed again, and goes first again.
+                self.owed.insert(self.owed.len() - behind, change);
                 break;
             }
         }
@@ -231,7 +233,8 @@ pub(super) enum Answer {
 }
 
 impl Writer {
-    /// Writes one change of state; gives it back when it cannot be written now.
+    /// Writes one change of state; gives it back when it cannot be written now, or when the group that it was to
+    /// follow failed: who waits for the last of several changes is told of all of them.
     pub(super) fn write_change(&mut self, change: Change) -> Result<(), Change> {
         let record = match &change {
             Change::Attempt { ids, .. } => {
@@ -244,12 +247,13 @@ impl Writer {
             Change::SetAside { tag, reason, .. } => Record::SetAside { tag: *tag, reason: reason.as_bytes() },
             Change::Withdraw { tag, reason } => Record::Withdraw { tag: *tag, reason: reason.as_bytes() },
         };
-        match self.append(&record, Purpose::Upkeep) {
-            Ok(place) => {
-                self.effects.push(Effect::Changed(change, place));
-                Ok(())
-            }
-            Err(Refused::Full | Refused::Broken(_)) => Err(change),
+        let poisonings = self.housekeeper.poisonings;
+        let room = self.ensure(span(record.octets()), Purpose::Upkeep);
+        if room.is_err() || self.housekeeper.poisonings > poisonings {
+            return Err(change);
         }
+        let place = self.log.append(&record);
+        self.effects.push(Effect::Changed(change, place));
+        Ok(())
     }
 }

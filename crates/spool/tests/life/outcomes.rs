@@ -2,11 +2,40 @@
 
 use std::time::Duration;
 
-use sensor_spool::disk::SimDisk;
-use sensor_spool::{Outcome, Standing};
+use sensor_spool::disk::{Faults, SimDisk};
+use sensor_spool::{Outcome, Standing, Summary};
 use tokio::time::{Instant, timeout};
 
 use super::*;
+
+/// Outcomes that fill more than a segment, on storage that fails now and then while they are written.
+#[test]
+fn who_concludes_hears_of_it_when_all_outcomes_are_durable() {
+    let mut told = 0;
+    for seed in 0..1_000 {
+        let disk = SimDisk::new(seed);
+        // Now and then the last of them is the first that does not fit.
+        let count = 40 + seed as usize % 40;
+        let is_told = life(&disk, async |spool, _| {
+            for _ in 0..count {
+                commit(&spool, "mail", b"").await.unwrap();
+            }
+            let outcomes = spool.lease(count).await.unwrap().into_iter();
+            let outcomes = outcomes.map(|l| (l, Outcome::Defer { due: 9_000_000, reason: "x".repeat(500) }));
+            let outcomes: Vec<_> = outcomes.collect();
+            assert_eq!(outcomes.len(), count);
+            disk.set_faults(Faults { sync: 3, ..Faults::default() });
+            timeout(Duration::from_secs(600), spool.conclude(outcomes)).await.is_ok_and(|told| told.is_ok())
+        });
+        disk.set_faults(Faults::default());
+        disk.crash();
+        let is_deferred = |entry: &Summary<String>| matches!(entry.standing, Standing::Deferred { .. });
+        let deferred = look(&disk).list().map(Result::unwrap).filter(is_deferred).count();
+        assert!(!is_told || deferred == count, "seed {seed}: {deferred} of {count} are on the storage");
+        told += u32::from(is_told);
+    }
+    assert!(told > 0);
+}
 
 #[test]
 fn leases_come_oldest_first_and_end_in_one_group() {
