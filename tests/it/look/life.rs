@@ -2,7 +2,7 @@
 
 use std::fs;
 use std::os::unix::fs::PermissionsExt;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 use serde_json::Value;
 
@@ -159,6 +159,36 @@ fn a_look_that_a_kill_cuts_short_is_made_once() {
     });
     assert_eq!(looks(&home, 1).len(), 1, "one look, whatever began it");
     assert!(sensor.end().success());
+}
+
+/// Whatever ends a sensor ends its worker processes.
+#[test]
+fn workers_die_with_their_sensor() {
+    let home = Home::new("");
+    for end in [Sensor::kill, |sensor: Sensor| assert!(sensor.end().success())] {
+        let sensor = home.start();
+        send(&sensor, &eicar_mail());
+        let workers =
+            wait_for("a worker", || Some(workers_of(&sensor)).filter(|workers| !workers.is_empty()));
+        end(sensor);
+        wait_for("the workers' end", || workers.iter().all(|worker| !is_worker(worker)).then_some(()));
+    }
+}
+
+/// The processes that a sensor started to take messages apart, in `/proc`.
+fn workers_of(sensor: &Sensor) -> Vec<PathBuf> {
+    let parent = format!("PPid:\t{}\n", sensor.pid());
+    let is_child = |process: &PathBuf| {
+        fs::read_to_string(process.join("status")).is_ok_and(|status| status.contains(&parent))
+    };
+    let processes = fs::read_dir("/proc").unwrap().map(|process| process.unwrap().path());
+    processes.filter(is_child).filter(|process| is_worker(process)).collect()
+}
+
+/// Whether a process is a worker, and not another one that has its number by now, or a dead one.
+fn is_worker(process: &Path) -> bool {
+    fs::read(process.join("cmdline"))
+        .is_ok_and(|line| line.split(|octet| *octet == 0).any(|word| word == b"worker"))
 }
 
 /// A scanner that hangs holds neither acceptance nor keeping.

@@ -2,6 +2,7 @@
 
 use std::fs;
 use std::io;
+use std::panic::{self, AssertUnwindSafe};
 use std::path::Path;
 
 use aws_lc_rs::digest;
@@ -58,7 +59,7 @@ impl Compiled {
     /// # Errors
     /// With every fault: none of the rules is used then.
     pub(super) fn of(files: &Files, severity: Severity, size_max: u64) -> Result<Self, Unusable> {
-        let (rules, version) = compile(files).map_err(|mut faults| {
+        let (rules, version) = survived(|| compile(files)).map_err(|mut faults| {
             let more = faults.len().saturating_sub(FAULTS_MAX);
             faults.truncate(FAULTS_MAX);
             faults.extend((more > 0).then(|| format!("and {more} more")));
@@ -102,6 +103,13 @@ impl RuleSet {
     pub(super) fn size_max(&self) -> u64 {
         self.head.size_max
     }
+}
+
+/// What the engine does with what anybody wrote. Where it panics over rules, those are unusable, and not the sensor.
+fn survived<T>(compile: impl FnOnce() -> Result<T, Vec<String>>) -> Result<T, Vec<String>> {
+    // What it panicked in the middle of is dropped with the closure.
+    panic::catch_unwind(AssertUnwindSafe(compile))
+        .unwrap_or_else(|_| Err(vec!["the engine panicked over them, the log says where".to_owned()]))
 }
 
 /// The rules with their version, or every fault.
@@ -171,5 +179,17 @@ fn told(file: &Path, text: &str, error: &CompileError) -> String {
             format!("{file}:{line}: {title}: {}", label.text())
         }
         None => format!("{file}: {title}"),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_engine_that_panics_makes_rules_unusable() {
+        let compiled: Result<(), _> = survived(|| panic!("of the engine"));
+        assert_eq!(compiled, Err(vec!["the engine panicked over them, the log says where".to_owned()]));
+        assert_eq!(survived(|| Ok(1)), Ok(1));
     }
 }
