@@ -70,6 +70,17 @@ fn print(write: impl FnOnce(&mut dyn Write) -> io::Result<()>) -> anyhow::Result
     }
 }
 
+/// Seconds in the two largest units that they fill: `3d 4h`, `12s`.
+fn rough_time(seconds: u64) -> String {
+    let (days, hours, minutes) = (seconds / 86_400, seconds / 3_600 % 24, seconds / 60 % 60);
+    match (days, hours, minutes) {
+        (0, 0, 0) => format!("{seconds}s"),
+        (0, 0, _) => format!("{minutes}m {}s", seconds % 60),
+        (0, _, _) => format!("{hours}h {minutes}m"),
+        _ => format!("{days}d {hours}h"),
+    }
+}
+
 /// A text of a stranger as one line of a terminal: no control characters, no reordering of what follows.
 fn one_line(text: &str, characters_max: usize) -> String {
     let start = text.chars().take(characters_max);

@@ -103,7 +103,7 @@ impl Config {
         let archive_dir = archive.optional(ARCHIVE_DIRECTORY, &Form::path());
         let scan = Scan::read(&reader.table("scan", "How kept mail is taken apart and looked into."));
         let scanners = scanner::scanners(&root);
-        let judging = rule::rules(&root);
+        let judging = rule::rules(&root, &scanners);
         let sinks = sink::sinks(&root);
         let log = Log::read(&reader.table("log", "What is logged, and where."));
         let control =

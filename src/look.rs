@@ -22,7 +22,7 @@ use sensor_pipeline::worker::{self, Setup, Tools};
 use serde::{Deserialize, Serialize};
 
 use dissector::Contents;
-pub(crate) use judging::judge;
+pub(crate) use judging::{Differences, judge};
 pub(crate) use looking::{Going, Looking, Lookout, examiner};
 pub(crate) use passwords::passwords;
 pub(crate) use scanners::{ScannerFault, Scanners};

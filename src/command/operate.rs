@@ -6,11 +6,12 @@ use std::process::ExitCode;
 
 use anyhow::Context;
 use sensor_control::{
-    Changed, Client, ClientError, Flags, Grace, Key, Looks, ProblemKind, Reloaded, State, Status,
+    Changed, Client, ClientError, Flags, Grace, Key, Looks, ProblemKind, Reloaded, ScannerState, State,
+    Status,
 };
 use serde_json::{Map, Value, json};
 
-use super::{one_line, print, whereabouts};
+use super::{one_line, print, rough_time, whereabouts};
 use crate::cli::{Meant, OperateCommand, Place, Told};
 
 /// As much of a setting's value as fits a line of a terminal.
@@ -234,14 +235,18 @@ fn about_looks(looks: &Looks, out: &mut dyn Write) -> io::Result<()> {
         looks.jobs,
         looks.unscanned
     )?;
+    if looks.shadow_differences > 0 {
+        writeln!(out, "  the rules on trial would have judged {} otherwise", looks.shadow_differences)?;
+    }
     for scanner in &looks.scanners {
         let is_asked = if scanner.circuit == "closed" { "" } else { ", left alone because it fails" };
         writeln!(
             out,
-            "  scanner {}: {} messages{}{is_asked}",
+            "  scanner {}: {} messages{}{is_asked}{}",
             scanner.name,
             scanner.outcomes.values().sum::<u64>(),
-            listed(&scanner.outcomes)
+            listed(&scanner.outcomes),
+            still_to_see(scanner)
         )?;
     }
     for sink in &looks.sinks {
@@ -250,6 +255,16 @@ fn about_looks(looks: &Looks, out: &mut dyn Write) -> io::Result<()> {
         writeln!(out, "  sink {}: delivered {delivered}, waiting {waiting}, dropped {dropped}", sink.name)?;
     }
     Ok(())
+}
+
+/// `, still to see 3, the oldest for 2h 5m`, or nothing.
+fn still_to_see(scanner: &ScannerState) -> String {
+    match scanner.unscanned {
+        0 => String::new(),
+        count => {
+            format!(", still to see {count}, the oldest for {}", rough_time(scanner.oldest_unscanned_seconds))
+        }
+    }
 }
 
 /// ` (clean 3, hostile 1)`, or nothing.

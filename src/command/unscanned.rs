@@ -14,7 +14,8 @@ use sensor_spool::{ReadOnly, RealDisk, Standing, Summary};
 use serde_json::json;
 
 use super::message::archive;
-use super::{print, whereabouts};
+use super::{print, rough_time, whereabouts};
+use crate::assemble::unix_millis;
 use crate::cli::{Place, UnscannedCommand};
 use crate::config::Whereabouts;
 
@@ -126,7 +127,11 @@ fn accepted(id: MailId) -> Timestamp {
 fn line(entry: &Entry) -> String {
     let Entry { id, owed: Owed { scanners, .. }, due, tries } = entry;
     let accepted = accepted(*id);
-    format!("{id}  {accepted:.3}  {}  tried {tries} times, again {due:.0}", scanners.join(", "))
+    let waits = rough_time(unix_millis().saturating_sub(id.unix_millis()) / 1_000);
+    format!(
+        "{id}  {accepted:.3}  {}  waits {waits}, tried {tries} times, again {due:.0}",
+        scanners.join(", ")
+    )
 }
 
 fn as_json(entry: &Entry) -> serde_json::Value {

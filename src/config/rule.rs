@@ -2,28 +2,36 @@
 
 use sensor_policy::judge::{
     RuleFault, RuleSets, WrittenCoverage, WrittenFinding, WrittenPart, WrittenRecipient, WrittenRule,
-    WrittenSender,
+    WrittenSender, unknown_scanners,
 };
 use sensor_settings::{Form, Key, Reload, Table};
 
+use super::ScannerConfig;
+
 /// The rules in the order of the file; every fault is told where it stands.
-pub(super) fn rules(root: &Table<'_>) -> RuleSets {
+pub(super) fn rules(root: &Table<'_>, scanners: &[ScannerConfig]) -> RuleSets {
     let rules = root.tables("rule", RULE, |table| Some((rule(table), table.clone())));
     let (written, tables): (Vec<_>, Vec<_>) = rules.into_iter().unzip();
+    let scanners: Vec<_> = scanners.iter().map(|scanner| &*scanner.name).collect();
+    tell(unknown_scanners(&written, &scanners), &tables);
     RuleSets::parse(&written).unwrap_or_else(|faults| {
-        for RuleFault { rule, key, item, problem } in faults {
-            let Some(table) = tables.get(rule).or(tables.last()) else { continue };
-            // What the settings refused already is not what was written.
-            if !key.is_empty() && !table.is_sound(key) {
-                continue;
-            }
-            match item {
-                Some(item) => table.fault_at_item(key, item, problem.to_string()),
-                None => table.fault_at(key, problem.to_string()),
-            }
-        }
+        tell(faults, &tables);
         RuleSets::default()
     })
+}
+
+fn tell(faults: Vec<RuleFault>, tables: &[Table<'_>]) {
+    for RuleFault { rule, key, item, problem } in faults {
+        let Some(table) = tables.get(rule).or(tables.last()) else { continue };
+        // What the settings refused already is not what was written.
+        if !key.is_empty() && !table.is_sound(key) {
+            continue;
+        }
+        match item {
+            Some(item) => table.fault_at_item(key, item, problem.to_string()),
+            None => table.fault_at(key, problem.to_string()),
+        }
+    }
 }
 
 const RULE: &str = "What is held of a message that was looked into, and what becomes of it. Rules are asked in this\n\

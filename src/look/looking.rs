@@ -13,7 +13,7 @@ use tokio::runtime::{Builder, Handle, Runtime};
 use tokio::task::JoinHandle;
 use tokio_util::sync::CancellationToken;
 
-use super::{Scanners, judge, passwords, setup};
+use super::{Differences, Scanners, judge, passwords, setup};
 use crate::assemble::{not_usable, unix_millis};
 use crate::config::Config;
 
@@ -39,6 +39,7 @@ pub(crate) struct Lookout {
     pub(crate) keeper: Arc<dyn Keeper>,
     pub(crate) pool: Arc<Pool>,
     pub(crate) sinks: Vec<Arc<Sink>>,
+    pub(crate) differences: Differences,
     /// Held while workers are renewed.
     watched: Arc<Mutex<Watched>>,
     /// Why rules of before are at work, where they are.
@@ -91,12 +92,13 @@ impl Looking {
         let watched = Watched::new(config, scanners)?;
         let pool = Arc::new(pool(config, watched.setup())?);
         let (sinks, couriers) = open_sinks(config, clock)?;
+        let differences = Differences::default();
         let crew = Crew {
             jobs: jobs.clone(),
             keeper: Arc::clone(&keeper),
             taker: Arc::clone(&pool) as _,
             posts: scanners.posts(),
-            judge: judge(config.judging.clone()),
+            judge: judge(config.judging.clone(), differences.clone()),
             sinks: sinks.iter().map(|sink| Arc::clone(sink) as Arc<dyn EventSink>).collect(),
         };
         let looker = Arc::new(Looker::new(crew, options(config), Arc::clone(clock)));
@@ -112,6 +114,7 @@ impl Looking {
                 keeper,
                 pool,
                 sinks,
+                differences,
                 watched: Arc::new(Mutex::new(watched)),
                 stale: Arc::default(),
             },
@@ -187,7 +190,8 @@ impl Lookout {
         let next = Watched::new(config, scanners)?;
         let mut watched = lock(&self.watched);
         self.pool.renew(next.setup())?;
-        self.looker.renew(scanners.posts(), judge(config.judging.clone()));
+        let judge = judge(config.judging.clone(), self.differences.clone());
+        self.looker.renew(scanners.posts(), judge);
         *watched = next;
         lock(&self.stale).clear();
         Ok(())
@@ -239,7 +243,7 @@ impl Drop for Apart {
 /// What looks at a message that nobody keeps.
 pub(crate) fn examiner(config: &Config, scanners: &Scanners) -> anyhow::Result<Examiner> {
     let pool = Arc::new(pool(config, Watched::new(config, scanners)?.setup())?);
-    let judge = judge(config.judging.clone());
+    let judge = judge(config.judging.clone(), Differences::default());
     Ok(Examiner::new(pool, scanners.posts(), judge, options(config), Arc::new(unix_millis)))
 }
 

@@ -113,6 +113,7 @@ fn looks(lookout: &Lookout) -> Looks {
         jobs,
         unscanned: owed,
         verdicts: counts(&looks),
+        shadow_differences: lookout.differences.count(),
         not_taken_apart,
         abandoned,
         scanners: scanners.iter().map(scanner).collect(),

@@ -40,9 +40,14 @@ pub fn tree(root: u32) -> Option<TreeCpu> {
     sum_tree(root, &stats(), ticks_per_second())
 }
 
-/// All processes; those that end meanwhile are left out.
+/// All processes; those that end meanwhile are left out. They go by their numbers: `self` is one of these again.
 fn stats() -> Vec<ProcessStat> {
-    fs::read_dir("/proc").into_iter().flatten().filter_map(|entry| read_stat(entry.ok()?.path())).collect()
+    let entries = fs::read_dir("/proc").into_iter().flatten().filter_map(Result::ok);
+    let is_number = |name: &std::ffi::OsStr| name.as_encoded_bytes().iter().all(u8::is_ascii_digit);
+    entries
+        .filter(|entry| is_number(&entry.file_name()))
+        .filter_map(|entry| read_stat(entry.path()))
+        .collect()
 }
 
 /// CPU seconds that this process has used.
@@ -107,6 +112,13 @@ fn ticks_per_second() -> f64 {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn this_process_is_counted_once() {
+        let id = std::process::id();
+        let same = stat::pids(id, &stats()).into_iter().filter(|pid| *pid == id);
+        assert_eq!(same.count(), 1);
+    }
 
     #[test]
     fn this_process_is_a_tree_and_one_that_never_was_is_none() {

@@ -21,6 +21,8 @@ pub struct Looks {
     pub unscanned: u64,
     /// Looks recorded since the start, by verdict.
     pub verdicts: BTreeMap<String, u64>,
+    /// Looks that the rules on trial would have judged otherwise, since the start.
+    pub shadow_differences: u64,
     /// Messages that could not be taken apart, since the start.
     pub not_taken_apart: u64,
     /// Scanners that did not end and were given up, since the start.

@@ -76,6 +76,9 @@ pub(crate) struct Notice {
     pub(crate) severity: Severity,
     pub(crate) disposition: Disposition,
     pub(crate) tags: Listed<String>,
+    /// Whom the rules want told.
+    #[serde(default = "Listed::none")]
+    pub(crate) notices: Listed<String>,
     /// The rules that decided.
     pub(crate) rules: Listed<String>,
     pub(crate) ruleset: String,
@@ -199,6 +202,7 @@ impl Notice {
             severity: judgement.severity,
             disposition: judgement.disposition,
             tags: Listed::of(judgement.tags.len(), judgement.tags.iter().map(ToString::to_string)),
+            notices: Listed::of(judgement.notices.len(), judgement.notices.iter().map(ToString::to_string)),
             rules: Listed::of(judgement.rules.len(), judgement.rules.iter().map(ToString::to_string)),
             ruleset: judgement.ruleset.to_string(),
             files: files(look),
@@ -230,7 +234,7 @@ impl Notice {
             cut_text(text, bounds);
         }
         let lists = [&mut self.from, &mut self.to, &mut self.cc, &mut self.envelope_to];
-        for list in lists.into_iter().chain([&mut self.tags, &mut self.rules]) {
+        for list in lists.into_iter().chain([&mut self.tags, &mut self.notices, &mut self.rules]) {
             list.cut(bounds, |text| cut_text(text, bounds));
         }
         self.files.cut(bounds, |file| file.cut(bounds));
@@ -356,6 +360,10 @@ impl Shadow {
 }
 
 impl<T> Listed<T> {
+    fn none() -> Self {
+        Self { total: 0, shown: Vec::new() }
+    }
+
     fn of(total: usize, members: impl Iterator<Item = T>) -> Self {
         Self { total, shown: members.take(LIST_MAX).collect() }
     }

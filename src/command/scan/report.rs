@@ -7,6 +7,7 @@ use std::time::Duration;
 use sensor_mail::finding::{Coverage, Finding, Gap, Missed};
 use sensor_mail::part::{Part, PartFlag, Unopened};
 use sensor_mail::{Judgement, Look, PartId};
+use sensor_policy::judge::Difference;
 use serde::Serialize;
 
 use crate::command::{harmless, one_line};
@@ -32,7 +33,7 @@ impl Report<'_> {
 
     /// The verdict and what led to it, the parts as a tree with what was found in each, then who looked.
     pub(super) fn write(&self, out: &mut dyn Write) -> io::Result<()> {
-        let Judgement { verdict, severity, rules, tags, disposition, .. } = &self.look.judgement;
+        let Judgement { verdict, severity, rules, tags, notices, disposition, .. } = &self.look.judgement;
         let rules: Vec<_> = rules.iter().map(ToString::to_string).collect();
         let file = one_line(self.file, TEXT_CHARACTERS_MAX);
         let (verdict, severity) = (word(verdict), word(severity));
@@ -41,6 +42,14 @@ impl Report<'_> {
         writeln!(out, "{file}: {verdict}, severity {severity}, {} ({by})", word(disposition))?;
         if !tags.is_empty() {
             writeln!(out, "  tags: {}", one_line(&tags.join(", "), TEXT_CHARACTERS_MAX))?;
+        }
+        if !notices.is_empty() {
+            writeln!(out, "  to be told: {}", one_line(&notices.join(", "), TEXT_CHARACTERS_MAX))?;
+        }
+        if let Some(shadow) = &self.look.shadow {
+            let difference = Difference::between(&self.look.judgement, shadow);
+            let otherwise = difference.map_or("nothing else".to_owned(), |difference| difference.to_string());
+            writeln!(out, "  by the rules on trial: {}", one_line(&otherwise, TEXT_CHARACTERS_MAX))?;
         }
         for (part, depth) in tree(&self.look.parts) {
             write_part(part, depth, out)?;

@@ -36,6 +36,14 @@ fn what_is_wrong_with_scanners_rules_and_sinks_has_its_place() {
         ),
         ("[[rule]]\nname = \"a\"\nstop = true\n[rule.part]\n", "4:1 rule[1].part: it names nothing"),
         ("[[rule]]\nname = \"a\"\nstop = true\nwhen = \"1 +\"\n", "4:8 rule[1].when:"),
+        (
+            "[[scanner]]\nkind = \"clamd\"\n[[rule]]\nname = \"a\"\nstop = true\nfinding.scanner = [\"clamd\", \"clam\"]\n",
+            "6:29 rule[1].finding.scanner[2]: no scanner is called so",
+        ),
+        (
+            "[[rule]]\nname = \"a\"\nstop = true\ncoverage.scanner = [\"clamd\"]\n",
+            "4:21 rule[1].coverage.scanner[1]: no scanner",
+        ),
         ("[[sink]]\nkind = \"syslog\"\n", "1:1 sink[1].address: expected a host and a port"),
         ("[[sink]]\nkind = \"cef\"\nurl = \"x\"\n", "3:1 sink[1].url: unknown key"),
         ("[[sink]]\nkind = \"webhook\"\nurl = \"ftp://x\"\n", "3:7 sink[1].url: expected a URL"),

@@ -1,6 +1,7 @@
 //! `mailsensor scan`: files looked at as kept mail is.
 
 use std::io::Write;
+use std::path::Path;
 use std::process::{Command, Stdio};
 
 use serde_json::Value;
@@ -57,19 +58,47 @@ fn standard_input_is_a_message_too() {
     assert_eq!(look["parts"][2]["path"], "2/a.exe");
 }
 
-/// What is said of real mail does not depend on when or in which order it is looked at.
 #[test]
-fn real_mail_looks_the_same_twice() {
-    let Some(corpus) = std::env::var_os("MAIL_CORPUS") else {
-        return skip("real_mail_looks_the_same_twice", "MAIL_CORPUS is not set");
-    };
+fn a_verdict_between_has_a_status_between() {
+    let message = mail("Run it", "application/octet-stream", "a.exe", b"MZ");
+    for (more, status, said) in [
+        ("[[scanner]]\nkind = \"clamd\"\naddress = \"/nonexistent/clamd\"\n", 10, "undetermined"),
+        (
+            "[[scanner]]\nkind = \"attachment\"\nextensions = [\"exe\"]\nseverity = \"low\"\n\
+             [[rule]]\nname = \"programs\"\npart.extension = [\"exe\"]\nverdict = \"suspect\"\nseverity = \"low\"\n",
+            11,
+            "suspect",
+        ),
+    ] {
+        let home = Home::new(more);
+        let file = home.path().join("a.eml");
+        std::fs::write(&file, &message).unwrap();
+        let output = home.command(&["scan", file.to_str().unwrap()]);
+        let shown = String::from_utf8_lossy(&output.stdout).into_owned();
+        assert_eq!(output.status.code(), Some(status), "{shown}{}", String::from_utf8_lossy(&output.stderr));
+        assert!(shown.contains(said), "{shown}");
+    }
+}
+
+/// What is said of mail does not depend on when or in which order it is looked at: of what is written here, and of
+/// real mail.
+#[test]
+fn mail_looks_the_same_twice() {
+    looks_the_same_twice(&Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/corpus"));
+    match std::env::var_os("MAIL_CORPUS") {
+        Some(corpus) => looks_the_same_twice(Path::new(&corpus)),
+        None => skip("mail_looks_the_same_twice", "MAIL_CORPUS is not set: only mail written for the tests"),
+    }
+}
+
+fn looks_the_same_twice(corpus: &Path) {
     let home = Home::new(ATTACHMENTS);
-    let files: Vec<String> = crate::harness::files_below(corpus.as_ref())
+    let files: Vec<String> = crate::harness::files_below(corpus)
         .into_iter()
         .filter(|file| file.extension().is_some_and(|extension| extension == "eml"))
         .map(|file| file.to_str().unwrap().to_owned())
         .collect();
-    assert!(!files.is_empty(), "no *.eml below MAIL_CORPUS");
+    assert!(!files.is_empty(), "no *.eml below {}", corpus.display());
     let looks = |files: &[String]| {
         let files: Vec<&str> = files.iter().map(String::as_str).collect();
         let output = home.command(&[&["scan", "--json"], &files[..]].concat());

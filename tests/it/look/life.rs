@@ -15,14 +15,14 @@ use crate::harness::wait_for;
 const RULES: &str = "[[rule]]\nname = \"malware\"\nfinding.severity_min = \"high\"\nverdict = \"hostile\"\n\
                      disposition = \"quarantine\"\ntags = [\"malware\"]\n";
 
-fn send(sensor: &Sensor, octets: &[u8]) -> String {
+pub(super) fn send(sensor: &Sensor, octets: &[u8]) -> String {
     let mut client = Client::hello(sensor.address);
     queued_id(&client.data("ada@example.com", "bob@example.com", octets))
 }
 
 /// The looks into the only message that is kept, when there are so many.
 #[track_caller]
-fn looks(home: &Home, count: usize) -> Vec<Value> {
+pub(super) fn looks(home: &Home, count: usize) -> Vec<Value> {
     let id = home.wait_kept(1).remove(0);
     wait_for(&format!("{count} looks"), || {
         let shown: Value = serde_json::from_slice(&home.output(&["message", "show", &id])).unwrap();
@@ -89,6 +89,18 @@ fn what_a_scanner_owes_is_listed_and_tried_again() {
         status.contains("unscanned 1") && status.contains("warning: 1 messages were not seen"),
         "{status}"
     );
+    assert!(
+        status.contains("scanner av: ") && status.contains(", still to see 1, the oldest for "),
+        "{status}"
+    );
+    let status: Value = serde_json::from_slice(&home.output(&["status", "--json"])).unwrap();
+    let scanner = &status["looks"]["scanners"][0];
+    assert_eq!(
+        (&scanner["unscanned"], scanner["oldest_unscanned"].is_string()),
+        (&1.into(), true),
+        "{scanner}"
+    );
+    assert!(String::from_utf8_lossy(&home.output(&["unscanned", "ls"])).contains("  av  waits "));
     // It is remembered by the next life of the program.
     assert!(sensor.end().success());
     let sensor = home.start();

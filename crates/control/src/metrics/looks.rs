@@ -15,10 +15,22 @@ type Pair = [(&'static str, String); 2];
 type One = [(&'static str, String); 1];
 
 pub(super) fn looks(registry: &mut Registry, looks: &Looks) {
-    let Looks { jobs, unscanned, verdicts, not_taken_apart, abandoned, scanners, workers, sinks } = looks;
+    let Looks {
+        jobs,
+        unscanned,
+        verdicts,
+        shadow_differences,
+        not_taken_apart,
+        abandoned,
+        scanners,
+        workers,
+        sinks,
+    } = looks;
     gauge(registry, "look_jobs", "Messages that wait for a look, or are owed one", *jobs);
     gauge(registry, "unscanned", "Messages that a required scanner has still to see", *unscanned);
     words(registry, "looks", "Looks since the start, by verdict", "verdict", verdicts);
+    let help = "Looks that the rules on trial would have judged otherwise";
+    counter(registry, "shadow_differences", help, *shadow_differences);
     counter(registry, "not_taken_apart", "Messages that could not be taken apart", *not_taken_apart);
     counter(registry, "scanners_abandoned", "Scanners that did not end and were given up", *abandoned);
     self::scanners(registry, scanners);

@@ -89,6 +89,7 @@ fn looks() -> Looks {
         jobs: 7,
         unscanned: 2,
         verdicts: count("hostile", 4),
+        shadow_differences: 2,
         not_taken_apart: 1,
         abandoned: 0,
         scanners: vec![ScannerState {

@@ -55,6 +55,7 @@ async fn the_figures_balance_and_hold_no_address() {
         ("look_jobs", 7.0),
         ("unscanned", 2.0),
         ("looks_total{verdict=\"hostile\"}", 4.0),
+        ("shadow_differences_total", 2.0),
         ("scans_total{scanner=\"av\",outcome=\"timed_out\"}", 6.0),
         ("scanner_unscanned{scanner=\"av\"}", 2.0),
         ("scanner_oldest_unscanned_seconds{scanner=\"av\"}", 90.0),

@@ -146,6 +146,7 @@ fn judged(notice: &Notice, reporter: &Reporter) -> Vec<(&'static str, Value)> {
         ("mailsensor.verdict", json!(words::verdict(notice.verdict))),
         ("mailsensor.severity", json!(words::severity(notice.severity))),
         ("mailsensor.disposition", json!(words::disposition(notice.disposition))),
+        ("mailsensor.notices", json!(notice.notices.shown)),
         ("mailsensor.rules", json!(notice.rules.shown)),
         ("mailsensor.rules_version", json!(Some(&notice.ruleset).filter(|text| !text.is_empty()))),
         ("mailsensor.findings", notice.findings.shown.iter().map(finding).collect()),

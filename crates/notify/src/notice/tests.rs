@@ -57,6 +57,7 @@ fn look() -> Look {
             severity: Severity::Critical,
             tags: vec!["malware".into()],
             disposition: Disposition::Quarantine,
+            notices: vec!["soc".into()],
             rules: vec![RuleId::named("malware")],
             ruleset: "b1946ac9".into(),
             ..Judgement::default()
