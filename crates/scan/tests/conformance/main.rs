@@ -14,6 +14,7 @@ mod icap;
 mod lists;
 mod real;
 mod rspamd;
+mod service;
 mod webhook;
 #[cfg(feature = "yara")]
 mod yara;
