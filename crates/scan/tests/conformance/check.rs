@@ -14,7 +14,7 @@ use tokio_util::sync::CancellationToken;
 use crate::fake::{Fake, MISBEHAVIOURS, Misbehaviour};
 
 /// Longer than anything takes that ends at all.
-const LONG: Duration = Duration::from_secs(60);
+pub(crate) const LONG: Duration = Duration::from_secs(60);
 /// What a scanner gets whose peer does not answer.
 const SHORT: Duration = Duration::from_millis(400);
 

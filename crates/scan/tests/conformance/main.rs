@@ -10,6 +10,7 @@ mod docs;
 mod exec;
 mod fake;
 mod faults;
+mod filter;
 mod icap;
 mod lists;
 mod real;
