@@ -4,6 +4,7 @@
 
 #![expect(clippy::unwrap_used, reason = "a test that cannot go on panics")]
 
+mod attachment;
 mod check;
 mod clamd;
 mod docs;
@@ -11,9 +12,10 @@ mod exec;
 mod fake;
 mod faults;
 mod filter;
+mod hash;
 mod icap;
-mod lists;
 mod real;
+mod registry;
 mod rspamd;
 mod service;
 mod webhook;
