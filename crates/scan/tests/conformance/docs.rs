@@ -6,7 +6,7 @@
 use sensor_scan::keys::{Key, Shape, Unset};
 use sensor_scan::{KINDS, Kind};
 
-const PAGE: &str = include_str!("../../../../docs/scanners.md");
+pub(crate) const PAGE: &str = include_str!("../../../../docs/scanners.md");
 const SHIPPED: &str = include_str!("../../../../conf/mailsensor.toml");
 /// The keys of every kind.
 const COMMON: [&str; 4] = ["kind", "name", "required", "deadline"];
@@ -97,6 +97,21 @@ fn keys_are_called_as_in_the_shipped_file() {
         let mut expected: Vec<String> = COMMON.map(str::to_owned).into();
         expected.extend(kind.keys.iter().map(|key| in_toml(key)));
         assert_eq!(names, expected, "{}: is conf/mailsensor.toml written anew?", kind.word);
+    }
+}
+
+#[test]
+fn the_page_has_the_defaults_of_every_scanner() {
+    for kind in KINDS {
+        let settings = shipped(kind.word);
+        assert!(settings.contains(&("name", &format!("\"{}\"", kind.word))), "{settings:?}");
+        for (key, default) in settings.iter().filter(|(key, _)| ["required", "deadline"].contains(key)) {
+            let row = format!("\n| `{key}` | `{default}` | ");
+            assert!(PAGE.contains(&row), "docs/scanners.md does not say {key} = {default}");
+        }
+    }
+    for key in COMMON {
+        assert!(PAGE.contains(&format!("\n| `{key}` | ")), "docs/scanners.md has no row for {key}");
     }
 }
 

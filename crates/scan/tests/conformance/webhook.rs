@@ -54,6 +54,14 @@ async fn a_request_is_signed_and_holds_the_message() {
     assert!(asked.head.starts_with("POST /look?token=x HTTP/1.1\r\n"), "{}", asked.head);
     assert_eq!(asked.header("authorization"), "Bearer 123");
     assert_eq!(asked.header("x-mailsensor-message"), mail.record.envelope.id.to_string());
+    let own = asked.head.lines().filter_map(|line| line.split(':').next()?.strip_prefix("x-mailsensor-"));
+    let own: Vec<&str> = own.collect();
+    assert_eq!(own, ["message", "timestamp", "signature"]);
+    let page = crate::docs::PAGE.to_lowercase();
+    assert!(
+        own.iter().all(|name| page.contains(&format!("x-mailsensor-{name}"))),
+        "docs/scanners.md lacks one"
+    );
     let seconds = asked.header("x-mailsensor-timestamp");
     assert_eq!(seconds, now().as_second().to_string());
     let signed = [seconds.as_bytes(), b".", &asked.body].concat();
