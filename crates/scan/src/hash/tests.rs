@@ -3,9 +3,10 @@
 use std::fs::{File, OpenOptions};
 use std::io::{BufWriter, Write};
 use std::path::Path;
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use sensor_mail::{MailIds, NodeId};
+use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
 
 use super::*;
@@ -57,7 +58,7 @@ fn digest_of(sample: &Sample) -> [u8; 32] {
 }
 
 async fn found(hash: &Hash, sample: &Sample) -> Vec<(String, PartId)> {
-    let budget = Budget::new(tokio::time::Instant::now() + Duration::from_secs(60), CancellationToken::new());
+    let budget = Budget::new(Instant::now() + Duration::from_secs(60), CancellationToken::new());
     let mut report = Report::of("known");
     hash.scan(&mail(sample), &budget, &mut report).await;
     assert_eq!(report.gaps(), []);

@@ -10,8 +10,11 @@ use sensor_scan::{KINDS, Kind};
 const CHECKS: &str = include_str!("check.rs");
 const MODULES: &str = include_str!("main.rs");
 
+/// Whether a check is for a kind.
+type IsFor = fn(&Kind) -> bool;
+
 /// Checks, and the kinds that they are for.
-const TABLE: [(&str, fn(&Kind) -> bool); 6] = [
+const TABLE: [(&str, IsFor); 6] = [
     ("finds_its_sample", |_| true),
     ("finds_nothing_in_harmless_mail", |_| true),
     ("obeys_its_budget", |_| true),
