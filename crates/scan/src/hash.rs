@@ -44,15 +44,7 @@ fn build(name: &str, given: &Given, _: &Surroundings) -> Built {
     let mut options = Options::new(KIND.keys, given);
     let paths: Vec<PathBuf> = options.list(&LISTS).into_iter().map(PathBuf::from).collect();
     let severity = options.word(&SEVERITY, severities());
-    let hash = match Watch::begin(paths, |_| true, |files| Lists::read(&files)) {
-        Ok((watch, lists)) => {
-            Some(Hash { name: name.into(), watch, severity, lists: ArcSwap::from_pointee(lists) })
-        }
-        Err(problems) => {
-            options.fault(LISTS.name, problems);
-            None
-        }
-    };
+    let hash = Hash::of(name, paths, severity).map_err(|problems| options.fault(LISTS.name, problems)).ok();
     options.finish(hash).map(|hash| Arc::new(hash) as _)
 }
 
@@ -64,6 +56,12 @@ struct Hash {
 }
 
 impl Hash {
+    /// Reads the lists, or says what is wrong with them.
+    fn of(name: &str, paths: Vec<PathBuf>, severity: Severity) -> Result<Self, String> {
+        let (watch, lists) = Watch::begin(paths, |_| true, |files| Lists::read(&files))?;
+        Ok(Self { name: name.into(), watch, severity, lists: ArcSwap::from_pointee(lists) })
+    }
+
     async fn look(&self, mail: &Dissected, budget: &Budget, report: &mut Report) -> Result<(), Trouble> {
         let lists = self.lists.load_full();
         report.used(lists.version());
@@ -150,3 +148,6 @@ impl Installed for Hash {
         }))
     }
 }
+
+#[cfg(test)]
+mod tests;

@@ -81,6 +81,22 @@ impl Lists {
     }
 }
 
+#[cfg(test)]
+impl Lists {
+    pub(super) fn entries(&self) -> usize {
+        self.lists.iter().map(|list| list.sha256.len() + list.md5.len()).sum()
+    }
+
+    /// What they take of memory: what is allocated, used or not.
+    pub(super) fn octets(&self) -> usize {
+        let of = |list: &List| {
+            let digests = list.sha256.capacity() * 32 + list.md5.capacity() * 16;
+            size_of::<List>() + list.name.len() + digests
+        };
+        self.lists.iter().map(of).sum()
+    }
+}
+
 impl List {
     /// What every scanner of this kind knows, so that it can be tried.
     fn eicar() -> Self {

@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use jiff::Timestamp;
 use sensor_mail::finding::{Coverage, Finding, Missed};
-use sensor_mail::{MailId, NodeId, PartId};
+use sensor_mail::{MailId, NodeId, PartId, Severity};
 use sensor_pipeline::{Budget, Dissected, Report};
 use sensor_scan::{Built, Given, Installed, Kind, Outcome, Sample, Surroundings, Value, try_out};
 use tokio::time::Instant;
@@ -14,7 +14,7 @@ use tokio_util::sync::CancellationToken;
 use crate::fake::{Fake, MISBEHAVIOURS, Misbehaviour};
 
 /// Longer than anything takes that ends at all.
-const LONG: Duration = Duration::from_secs(60);
+pub(crate) const LONG: Duration = Duration::from_secs(60);
 /// What a scanner gets whose peer does not answer.
 const SHORT: Duration = Duration::from_millis(400);
 
@@ -53,6 +53,14 @@ pub(crate) async fn scan(
     let scanned = tokio::time::timeout(LONG, scanner.scan(mail, budget, &mut report)).await;
     assert!(scanned.is_ok(), "the scanner does not end: {report:?}");
     report.conclude(true, Duration::ZERO)
+}
+
+/// What it finds where it looks at everything: rules, parts, and how grave they are.
+pub(crate) async fn found(scanner: &dyn Installed, sample: &Sample) -> Vec<(String, PartId, Severity)> {
+    let (findings, coverage) = scan(scanner, &sample.mail(id(), now()), &budget(LONG)).await;
+    assert_eq!(coverage.gaps, vec![]);
+    let told = findings.iter().map(|finding| (finding.rule.to_string(), finding.part, finding.severity));
+    told.collect()
 }
 
 /// It finds its sample, and at the part where it lies or in the message.

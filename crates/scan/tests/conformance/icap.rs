@@ -1,3 +1,5 @@
+mod questions;
+
 use std::path::PathBuf;
 use std::process::Command;
 use std::sync::Arc;

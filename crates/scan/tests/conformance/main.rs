@@ -4,16 +4,20 @@
 
 #![expect(clippy::unwrap_used, reason = "a test that cannot go on panics")]
 
+mod attachment;
 mod check;
 mod clamd;
 mod docs;
 mod exec;
 mod fake;
 mod faults;
+mod filter;
+mod hash;
 mod icap;
-mod lists;
 mod real;
+mod registry;
 mod rspamd;
+mod service;
 mod webhook;
 #[cfg(feature = "yara")]
 mod yara;

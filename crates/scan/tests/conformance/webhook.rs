@@ -1,5 +1,4 @@
-use std::sync::atomic::{AtomicUsize, Ordering};
-use std::sync::{Arc, Mutex};
+use std::sync::Arc;
 use std::time::Duration;
 
 use sensor_mail::PartId;
@@ -9,72 +8,13 @@ use tokio::io::{AsyncReadExt, AsyncWriteExt};
 
 use crate::check::{self, budget, build, id, now, scan, text, whys};
 use crate::fake::Fake;
+use crate::service::{Asked, Service};
 
 const LONG: Duration = Duration::from_secs(60);
 
 fn at(address: impl ToString, more: impl IntoIterator<Item = (&'static str, Value)>) -> Arc<dyn Installed> {
     let url = format!("http://{}/look?token=x", address.to_string());
     build("webhook", [("url", text(url))].into_iter().chain(more)).unwrap()
-}
-
-/// A request, whole.
-#[derive(Clone, Default)]
-struct Asked {
-    head: String,
-    body: Vec<u8>,
-}
-
-impl Asked {
-    fn header(&self, name: &str) -> &str {
-        let line = self.head.lines().find_map(|line| line.strip_prefix(name)?.strip_prefix(": "));
-        line.unwrap_or_else(|| panic!("no {name} in {}", self.head))
-    }
-}
-
-/// A service that answers each request by its number, and remembers them.
-struct Service {
-    fake: Fake,
-    asked: Arc<Mutex<Vec<Asked>>>,
-}
-
-impl Service {
-    async fn answering(answer: impl Fn(usize, &Asked) -> String + Send + Sync + 'static) -> Self {
-        let (asked, answer, count) = (Arc::default(), Arc::new(answer), Arc::new(AtomicUsize::new(0)));
-        let log: Arc<Mutex<Vec<Asked>>> = Arc::clone(&asked);
-        let fake = Fake::serving(move |mut socket, _| {
-            let (log, answer, count) = (Arc::clone(&log), Arc::clone(&answer), Arc::clone(&count));
-            async move {
-                let Some(question) = read(&mut socket).await else { return };
-                let said = answer(count.fetch_add(1, Ordering::SeqCst), &question);
-                log.lock().unwrap().push(question);
-                drop(socket.write_all(said.as_bytes()).await);
-                while socket.read(&mut [0; 1024]).await.is_ok_and(|count| count > 0) {}
-            }
-        })
-        .await;
-        Self { fake, asked }
-    }
-
-    fn asked(&self) -> Vec<Asked> {
-        self.asked.lock().unwrap().clone()
-    }
-}
-
-async fn read(socket: &mut tokio::net::TcpStream) -> Option<Asked> {
-    let mut octets = Vec::new();
-    loop {
-        if let Some(end) = octets.windows(4).position(|window| window == b"\r\n\r\n") {
-            let head = String::from_utf8(octets[..end].to_vec()).unwrap();
-            let asked = Asked { head, body: octets[end + 4..].to_vec() };
-            let length: usize = asked.header("content-length").parse().unwrap();
-            if asked.body.len() >= length {
-                return Some(asked);
-            }
-        }
-        if socket.read_buf(&mut octets).await.unwrap_or(0) == 0 {
-            return None;
-        }
-    }
 }
 
 fn http(status: &str, body: &str) -> String {
@@ -114,6 +54,14 @@ async fn a_request_is_signed_and_holds_the_message() {
     assert!(asked.head.starts_with("POST /look?token=x HTTP/1.1\r\n"), "{}", asked.head);
     assert_eq!(asked.header("authorization"), "Bearer 123");
     assert_eq!(asked.header("x-mailsensor-message"), mail.record.envelope.id.to_string());
+    let own = asked.head.lines().filter_map(|line| line.split(':').next()?.strip_prefix("x-mailsensor-"));
+    let own: Vec<&str> = own.collect();
+    assert_eq!(own, ["message", "timestamp", "signature"]);
+    let page = crate::docs::PAGE.to_lowercase();
+    assert!(
+        own.iter().all(|name| page.contains(&format!("x-mailsensor-{name}"))),
+        "docs/scanners.md lacks one"
+    );
     let seconds = asked.header("x-mailsensor-timestamp");
     assert_eq!(seconds, now().as_second().to_string());
     let signed = [seconds.as_bytes(), b".", &asked.body].concat();

@@ -4,8 +4,10 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use bytes::Bytes;
+use sensor_content::{Alone, Limits, explode};
 use sensor_mail::finding::Missed;
-use sensor_mail::{PartId, Severity};
+use sensor_mail::part::Role;
+use sensor_mail::{Part, PartId, Severity};
 use sensor_pipeline::{Budget, Inspector, Place, Report};
 use sensor_scan::{Installed, Reloaded, Sample, Value, inspectors, place, supplies};
 use tempfile::TempDir;
@@ -162,9 +164,53 @@ fn inspect(inspector: &dyn Inspector, sample: &Sample, time: Duration) -> Report
     let mail = sample.mail(id(), now());
     let octets = |piece: &sensor_pipeline::Piece| Bytes::copy_from_slice(piece.octets.as_slice().unwrap());
     let parts: Vec<_> = mail.parts.iter().map(|piece| (piece.part.clone(), octets(piece))).collect();
+    inspect_parts(inspector, &parts, time)
+}
+
+fn inspect_parts(inspector: &dyn Inspector, parts: &[(Part, Bytes)], time: Duration) -> Report {
     let mut report = Report::of(inspector.name());
-    inspector.inspect(&parts, &budget(time), &mut report);
+    inspector.inspect(parts, &budget(time), &mut report);
     report
+}
+
+/// A message that says what it says in UTF-16, and in HTML with entities and an element in the middle of a word.
+fn disguised() -> Bytes {
+    let units = "wire money".encode_utf16().flat_map(u16::to_le_bytes);
+    let words: String = units.map(|octet| format!("={octet:02X}")).collect();
+    format!(
+        "From: a@example.com\r\nMIME-Version: 1.0\r\nContent-Type: multipart/mixed; boundary=\"b\"\r\n\r\n\
+         --b\r\nContent-Type: text/plain; charset=utf-16le\r\nContent-Transfer-Encoding: quoted-printable\r\n\r\n\
+         {words}\r\n\
+         --b\r\nContent-Type: text/html; charset=utf-8\r\n\r\n\
+         <p>Your pass<b>word</b>: <a href=\"https://pay.example.com/&#105;nvoice\">here</a></p>\r\n--b--\r\n"
+    )
+    .into()
+}
+
+const DISGUISED: &str = r#"
+rule in_utf_16 { strings: $a = "wire money" condition: $a }
+rule in_a_link { strings: $a = "pay.example.com/invoice" condition: $a }
+rule in_words { strings: $a = "password" condition: $a }
+"#;
+
+/// Rules are written for what a reader sees, and none of it stands in the octets of the message or of a part: it is
+/// found in the text that was taken out of them.
+#[tokio::test]
+async fn rules_find_what_stands_in_decoded_text_only() {
+    let rules = Rules::new();
+    rules.write("disguised.yar", DISGUISED);
+    let parts = explode(disguised(), &Limits::default(), &Alone).parts;
+    let report = inspect_parts(&*resident(&rules.scanner([])), &parts, LONG);
+    assert_eq!(report.gaps(), []);
+    let part = |id: PartId| &parts.iter().find(|(part, _)| part.id == id).unwrap().0;
+    let mut found: Vec<_> = report.findings().iter().map(|it| (&*it.rule, part(it.part))).collect();
+    found.sort_by_key(|(rule, _)| *rule);
+    let rules: Vec<&str> = found.iter().map(|(rule, _)| *rule).collect();
+    assert_eq!(rules, ["in_a_link", "in_utf_16", "in_words"]);
+    for ((rule, text), declared) in found.iter().zip(["text/html", "text/plain", "text/html"]) {
+        let taken_from = part(text.parent.unwrap()).declared.as_deref();
+        assert_eq!((text.role, taken_from), (Role::Text, Some(declared)), "{rule}");
+    }
 }
 
 #[tokio::test]

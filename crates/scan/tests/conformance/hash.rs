@@ -1,22 +1,12 @@
-//! `hash` and `attachment`: what needs no peer.
+//! `hash`: lists of digests.
 
 use std::sync::Arc;
 
 use md5::Digest;
-use sensor_mail::part::PartFlag;
 use sensor_mail::{PartId, Severity};
-use sensor_scan::{Installed, Sample, Value};
+use sensor_scan::{Installed, Sample};
 
-use crate::check::{self, budget, build, id, list, now, scan, text};
-
-const LONG: std::time::Duration = std::time::Duration::from_secs(60);
-
-async fn found(scanner: &dyn Installed, sample: &Sample) -> Vec<(String, PartId, Severity)> {
-    let (findings, coverage) = scan(scanner, &sample.mail(id(), now()), &budget(LONG)).await;
-    assert_eq!(coverage.gaps, vec![]);
-    let told = findings.iter().map(|finding| (finding.rule.to_string(), finding.part, finding.severity));
-    told.collect()
-}
+use crate::check::{self, LONG, budget, build, found, id, list, now, scan, text};
 
 fn hex(octets: &[u8]) -> String {
     octets.iter().map(|octet| format!("{octet:02x}")).collect()
@@ -84,46 +74,4 @@ async fn a_part_that_cannot_be_read_is_no_clean_one() {
     assert!(
         matches!(&coverage.gaps[0].why, Missed::Failed(why) if why.starts_with("the part cannot be read"))
     );
-}
-
-#[tokio::test]
-async fn rules_on_attachments_find_what_breaks_them() {
-    let none = || [("extensions", list(&[])), ("flags", list(&[]))];
-    let of = |key: &'static str, value: Value| {
-        build("attachment", none().into_iter().filter(|(name, _)| *name != key).chain([(key, value)]))
-            .unwrap()
-    };
-    let named = |name: &str| Sample { file: name.into(), ..Sample::harmless() };
-    let typed = |kind: &str| Sample { media_type: kind.into(), ..Sample::harmless() };
-    let flagged = |flag| Sample { flags: vec![flag], ..Sample::harmless() };
-    let cases: [(&str, Value, Sample, &[&str]); 15] = [
-        ("extensions", list(&["exe"]), named("a.exe"), &["extension:exe"]),
-        ("extensions", list(&["EXE"]), named("A.Exe"), &["extension:exe"]),
-        ("extensions", list(&["gz", "tar.gz"]), named("a.tar.gz"), &["extension:gz", "extension:tar.gz"]),
-        ("extensions", list(&["exe"]), named("aexe"), &[]),
-        ("extensions", list(&["exe"]), named("a.exe.txt"), &[]),
-        ("extensions", list(&["exe"]), named("a.exe. ."), &["extension:exe"]),
-        ("extensions", list(&["exe"]), named("\u{212a}.exe"), &["extension:exe"]),
-        ("types", list(&["image/*"]), typed("image/png"), &["type:image/*"]),
-        ("types", list(&["image/png"]), typed("image/pngx"), &[]),
-        ("flags", list(&["macros", "bomb"]), flagged(PartFlag::Macros), &["flag:macros"]),
-        ("flags", list(&["macros"]), flagged(PartFlag::Encrypted), &[]),
-        ("flags", list(&["encrypted"]), flagged(PartFlag::Encrypted), &["flag:encrypted"]),
-        ("size_max", Value::Number(40), Sample::harmless(), &[]),
-        ("size_max", Value::Number(40), Sample { claimed_octets: Some(41), ..Sample::harmless() }, &["size"]),
-        ("size_max", Value::Number(40), Sample { claimed_octets: Some(40), ..Sample::harmless() }, &[]),
-    ];
-    for (key, value, sample, rules) in cases {
-        let scanner = of(key, value);
-        check::finds_its_sample(&*scanner).await;
-        let found = found(&*scanner, &sample).await;
-        let expected: Vec<_> =
-            rules.iter().map(|rule| ((*rule).to_owned(), PartId(2), Severity::High)).collect();
-        assert_eq!(found, expected, "{key} {sample:?}");
-    }
-    let scanner = build("attachment", []).unwrap();
-    check::finds_its_sample(&*scanner).await;
-    check::finds_nothing_in_harmless_mail(&*scanner).await;
-    check::obeys_its_budget(&*scanner).await;
-    assert_ne!(scanner.ruleset(), of("extensions", list(&["exe"])).ruleset());
 }
