@@ -48,3 +48,4 @@ pub mod yardstick;
 pub use aids::{AidError, Aids, Alone, Foreign, Tarred};
 pub use explode::{Exploded, Message, explode};
 pub use limits::Limits;
+pub use recipients::name_sub_addresses;

@@ -52,6 +52,9 @@ fn name_recipients(head: &Head, octets: &[u8], yard: &mut Yard<'_>) {
             yard.gap(WhyUnopened::PartsMax, Some("recipients of the header block"));
         }
     }
+    if head.is_cut {
+        yard.gap(WhyUnopened::PartsMax, Some("fields of the header block"));
+    }
 }
 
 /// A message while it is split.
@@ -173,6 +176,9 @@ impl<'s> Splitter<'s, '_> {
         if let Some(defect) = head.defect {
             self.yard.damaged(&format!("mail: {defect}"));
         }
+        if head.is_bomb() {
+            self.yard.flag(PartFlag::Bomb);
+        }
     }
 
     /// What stands before the first delimiter of a multipart or behind its last: nothing is shown of it.
@@ -263,6 +269,7 @@ fn sealed(media: &str) -> Option<Unopened> {
 }
 
 fn damage(find: &mut Find, head: &Head, is_whole: bool) {
+    find.flags.raise_if(PartFlag::Bomb, head.is_bomb());
     let decoding = (!is_whole).then_some("the transfer encoding is broken");
     for detail in head.defect.into_iter().chain(decoding) {
         find.flags.raise(PartFlag::Damaged);

@@ -16,6 +16,14 @@ pub(crate) fn from_field(addresses: &[String], recipients: &mut Vec<Recipient>) 
     })
 }
 
+/// Adds whom the sub-addresses of these recipients name: a feed may write into the sensor's own address, which is
+/// all that its envelope has, whom a message was for. It is as little proved as what stands in a field.
+pub fn name_sub_addresses(of: &[Recipient], recipients: &mut Vec<Recipient>) {
+    for detail in of.iter().filter_map(|recipient| sub_address(recipient.path.as_str())) {
+        add(&detail, Provenance::SubAddress, recipients);
+    }
+}
+
 /// Adds those of the text of a journal report. Whether there was room for all.
 ///
 /// Exchange writes a line for each: `Recipient: a@example.com` in its first format, `To: a@example.com`
@@ -88,6 +96,31 @@ mod tests {
         let expected = [
             ("archive+bob=example.com@sensor.example.com", Provenance::Header),
             ("bob@example.com", Provenance::SubAddress),
+        ];
+        assert_eq!(named(&recipients), expected);
+    }
+
+    #[test]
+    fn sub_addresses_of_the_envelope_name_others() {
+        let of = |address: &str| Recipient {
+            path: ForwardPath::parse(address).unwrap(),
+            parameters: Vec::new(),
+            provenance: Provenance::Envelope,
+            unscanned: false,
+        };
+        let envelope = [
+            "archive+bob=example.com@sensor.example",
+            "Archive+bob=example.com@sensor.example",
+            "archive@sensor.example",
+            "archive+carol=example.com@sensor.example",
+            "archive+lists@sensor.example",
+        ];
+        let mut recipients = vec![of("carol@example.com")];
+        name_sub_addresses(&envelope.map(of), &mut recipients);
+        let expected = [
+            ("carol@example.com", Provenance::Envelope),
+            ("bob@example.com", Provenance::SubAddress),
+            ("carol@example.com", Provenance::SubAddress),
         ];
         assert_eq!(named(&recipients), expected);
     }

@@ -5,4 +5,5 @@ mod bombs;
 mod builders;
 mod containers;
 mod properties;
+mod quines;
 mod seeds;

@@ -19,6 +19,7 @@ mod manifest;
 mod pool;
 mod protocol;
 mod sandbox;
+mod sealed;
 mod serve;
 
 pub use child::Program;
@@ -27,5 +28,6 @@ pub use manifest::PARTS_MAX;
 pub use pool::{Pool, PoolOptions, PoolStatus};
 pub use protocol::{Hello, Limits, Setup};
 pub use sandbox::{Hold, Sandbox};
+pub use sealed::sealed;
 pub(crate) use serve::inspect;
 pub use serve::{Tools, serve};

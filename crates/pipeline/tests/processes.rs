@@ -3,6 +3,7 @@
 #![expect(clippy::unwrap_used, reason = "a test that cannot go on panics")]
 
 use std::collections::BTreeMap;
+use std::io::Write;
 use std::path::PathBuf;
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
@@ -52,12 +53,13 @@ async fn take(pool: &Pool, message: &[u8]) -> Taken {
 }
 
 fn read(taken: &Taken) -> Vec<Vec<u8>> {
-    let read = |octets: &Octets| {
-        let mut buffer = vec![0; usize::try_from(octets.len()).unwrap()];
-        assert_eq!(octets.read_at(0, &mut buffer).unwrap(), buffer.len());
-        buffer
-    };
-    taken.pieces.iter().map(|piece| read(&piece.octets)).collect()
+    taken.pieces.iter().map(|piece| whole(&piece.octets)).collect()
+}
+
+fn whole(octets: &Octets) -> Vec<u8> {
+    let mut buffer = vec![0; usize::try_from(octets.len()).unwrap()];
+    assert_eq!(octets.read_at(0, &mut buffer).unwrap(), buffer.len());
+    buffer
 }
 
 fn rules(taken: &Taken) -> Vec<(&str, Vec<String>)> {
@@ -74,6 +76,7 @@ const DEADLY: &[(&str, &str, usize)] = &[
     ("EAT", "out_of_memory", 0),
     ("PANIC", "exited", 0),
     ("HANG", "out_of_time", 0),
+    ("SPIN", "out_of_time", 0),
     ("a\n\nLIE-SIZE\n\n", "lied", 0),
     ("a\n\nLIE-DIGEST\n\n", "lied", 0),
     ("a\n\nLIE-PARENT\n\n", "lied", 0),
@@ -82,6 +85,10 @@ const DEADLY: &[(&str, &str, usize)] = &[
     ("a\n\nLIE-ROLE\n\n", "lied", 0),
     ("NOWHERE\n\n", "lied", 0),
     ("FIND GIVE-UP\n\n", "aborted", 1),
+    ("FIND FALL\n\n", "stack_overflow", 1),
+    ("FIND DEVOUR\n\n", "out_of_memory", 1),
+    ("FIND DOZE\n\n", "out_of_time", 1),
+    ("FIND WHIRL\n\n", "out_of_time", 1),
 ];
 
 #[tokio::test]
@@ -91,6 +98,7 @@ async fn a_death_costs_one_message_and_is_told() {
         let taken = take(&pool, message.as_bytes()).await;
         let death = taken.death.as_ref().unwrap_or_else(|| panic!("{message:?} does not kill"));
         assert_eq!((death.kind(), taken.reports.len()), (*kind, *reports), "{message:?}: {death}");
+        assert!(*reports == 0 || taken.pieces.len() == 2, "what came before counts: {message:?}");
         let after = take(&pool, b"FIND one\n\ntwo\n\n").await;
         assert_eq!(after.death, None, "after {message:?}");
         assert_eq!(read(&after)[1..], [b"FIND one".to_vec(), b"two".to_vec()]);
@@ -125,6 +133,29 @@ async fn what_holds_a_worker_holds() {
     let none: Vec<String> = vec![];
     assert_eq!(taken.death, None);
     assert_eq!(rules(&taken), [("words", none.clone()), ("more-words", none)]);
+}
+
+/// The next message is not its to alter: in memory, in a file that the sensor itself may write, in a sealed one.
+#[tokio::test]
+async fn a_worker_that_was_taken_over_cannot_alter_a_message() {
+    let message = b"one\n\n";
+    let written = |mut file: std::fs::File| {
+        file.write_all(message).unwrap();
+        Arc::new(file)
+    };
+    let file = written(tempfile::tempfile().unwrap());
+    let in_memory =
+        written(rustix::fs::memfd_create("open", rustix::fs::MemfdFlags::CLOEXEC).unwrap().into());
+    let sealed = Arc::new(sensor_pipeline::worker::sealed(|out| out.write_all(message)).unwrap());
+    let range = 0..message.len() as u64;
+    let filed = |file: &Arc<std::fs::File>| Octets::Filed(Arc::clone(file), range.clone());
+    let program = Program { arguments: vec!["grasp".into()], ..options().program };
+    let pool = Pool::new(PoolOptions { program, ..options() }, setup("")).unwrap();
+    for octets in [task(message).octets, filed(&file), filed(&in_memory), filed(&sealed)] {
+        let taken = pool.take(Task { octets: octets.clone(), ..task(message) }).await.unwrap();
+        assert_eq!(taken.death, Some(Death::Exited(40)), "{octets:?}");
+        assert_eq!(whole(&octets), message);
+    }
 }
 
 /// Unpackers and files that the operator names are to be had, and nothing else.
@@ -240,16 +271,16 @@ fn a_death_can_be_told_to_a_person() {
 #[tokio::test]
 async fn a_job_becomes_a_look_through_a_process() {
     let shelf = Arc::new(Shelf::default());
-    let good = task(b"Subject: x\n\nFIND one\n\n");
-    let deadly = task(b"ABORT");
-    let ids = [good, deadly].map(|task| shelf.put(&task));
+    let mails: [&[u8]; 5] =
+        [b"Subject: x\n\nFIND one\n\n", b"ABORT", b"FIND FALL\n\n", b"FIND DEVOUR\n\n", b"FIND DOZE\n\n"];
+    let ids = mails.map(|mail| shelf.put(&task(mail)));
     let options = sensor_spool::Options { reserve_octets: 0, reserve_inodes: 0, ..Default::default() };
     let disk = Arc::new(sensor_spool::disk::SimDisk::new(1));
     let (jobs, _) = Spool::open(disk, options, Runner::task()).unwrap();
     let posts = ["words", "more-words"].map(|name| Post {
         name: name.into(),
         required: false,
-        deadline: Duration::from_secs(1),
+        deadline: Duration::from_millis(200),
         place: Place::Worker,
     });
     let (keeper, taker) = (Arc::clone(&shelf) as Arc<dyn Keeper>, Arc::new(pool()));
@@ -272,6 +303,11 @@ async fn a_job_becomes_a_look_through_a_process() {
     let look = shelf.look(ids[1]);
     assert_eq!((look.parts.len(), look.parts[0].gaps.len(), look.coverage.len()), (1, 1, 2));
     assert!(look.coverage.iter().all(|one| !one.gaps.is_empty()), "{look:?}");
+    for id in &ids[2..] {
+        let look = shelf.look(*id);
+        let covered: Vec<_> = look.coverage.iter().map(|one| (one.hit, one.gaps.len())).collect();
+        assert_eq!((look.parts.len(), &covered[..]), (2, &[(true, 0), (false, 1)][..]), "{look:?}");
+    }
     stop.cancel();
     running.await.unwrap();
 }

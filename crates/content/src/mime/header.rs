@@ -16,6 +16,10 @@ const BLOCK_OCTETS_MAX: usize = 1 << 20;
 /// The most values of one field that are kept: a message may have any number of `To`.
 const REPEATS_MAX: usize = 1_000;
 
+/// The most fields of a block that is not remarkable. Long ways through lists and filters leave some hundred; all
+/// of them are read however many there are, or those behind the limit would be the place to hide in.
+const FIELDS_MAX: usize = 1_000;
+
 /// Fields that are read.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Field {
@@ -48,6 +52,10 @@ pub(super) struct Head {
     pub(super) body: usize,
     /// What is wrong with it.
     pub(super) defect: Option<&'static str>,
+    /// How many fields there are, kept or not.
+    count: usize,
+    /// A field stands more often than its values are kept.
+    pub(super) is_cut: bool,
 }
 
 impl Head {
@@ -59,6 +67,11 @@ impl Head {
     pub(super) fn all<'a>(&self, field: Field, octets: &'a [u8]) -> impl Iterator<Item = &'a [u8]> {
         let own = self.fields.iter().filter(move |(other, _)| *other == field);
         own.map(|(_, range)| &octets[range.clone()])
+    }
+
+    /// Whether there are more fields than mail has.
+    pub(super) fn is_bomb(&self) -> bool {
+        self.count > FIELDS_MAX
     }
 
     pub(super) fn has(&self, field: Field) -> bool {
@@ -109,6 +122,7 @@ impl Reader {
     }
 
     fn field(&mut self, name: &[u8], line: &[u8], at: usize) {
+        self.head.count += 1;
         if self.stray.is_some() && is_of_mime(name) {
             self.stray = None;
             self.head.defect = Some("a line of the header block is no field");
@@ -126,6 +140,7 @@ impl Reader {
             self.head.defect = Some("a field of MIME stands twice");
         }
         if repeats >= REPEATS_MAX {
+            self.head.is_cut = true;
             return None;
         }
         self.head.fields.push((field, value));

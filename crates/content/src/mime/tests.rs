@@ -248,6 +248,27 @@ fn bombs_of_mail_end_flagged() {
         assert!(bombs.clone().count() > 0, "no bomb is flagged");
         assert!(bombs.clone().all(|(part, _)| !part.gaps.is_empty()), "a bomb is a gap");
     }
-    let headers = "X-Filler: x\n".repeat(10_000) + "Content-Type: text/html\n\nhi";
-    check(&headers, &["1 body text/html: hi", "1/text text -: hi"], &[]);
+}
+
+/// All fields are read, however many there are; the block is flagged, wherever it stands.
+#[test]
+fn a_block_of_too_many_fields_is_flagged() {
+    for (fields, is_bomb) in [(900, false), (10_000, true)] {
+        let filler = "X-Filler: x\n".repeat(fields);
+        let flags = if is_bomb { &[Bomb][..] } else { &[] };
+        for (mail, flagged) in [
+            (format!("{filler}Content-Type: text/html\n\nhi"), 1),
+            (format!("{filler}{MIXED}--b\nContent-Type: text/html\n\nhi\n--b--"), 0),
+            (format!("{MIXED}--b\n{filler}Content-Type: text/html\n\nhi\n--b--"), 1),
+        ] {
+            assert_eq!(shown(&mail), ["1 body text/html: hi", "1/text text -: hi"]);
+            let found: Vec<_> = take_apart(&mail).parts.iter().map(|(part, _)| part.flags.clone()).collect();
+            let expected: Vec<_> =
+                (0..3).map(|at| if at == flagged { flags.to_vec() } else { vec![] }).collect();
+            assert_eq!(found, expected, "{fields} fields");
+        }
+    }
+    let message = take_apart(&("To: bob@example.com\n".repeat(1_001) + "\nhi")).parts.swap_remove(0).0;
+    let unread: Vec<_> = message.gaps.iter().map(|gap| (gap.why, gap.detail.as_deref())).collect();
+    assert_eq!(unread, [(WhyUnopened::PartsMax, Some("fields of the header block"))]);
 }

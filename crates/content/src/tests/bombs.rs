@@ -28,8 +28,7 @@ fn flagged(exploded: &Exploded) -> bool {
     exploded.parts.iter().any(|(part, _): &(Part, Bytes)| part.flags.contains(&Bomb) && !part.gaps.is_empty())
 }
 
-/// A stream in a stream in a stream. To the budget a quine, which unfolds to itself, is one of these without
-/// an end.
+/// A stream in a stream in a stream.
 fn nested_gzip(levels: usize) -> Vec<u8> {
     (0..levels).fold(b"core".to_vec(), |inner, _| gzip(&inner))
 }

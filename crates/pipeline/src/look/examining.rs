@@ -220,7 +220,9 @@ impl Examiner {
         last: Option<&Look>,
         revision: u32,
     ) -> Result<Look, Unexamined> {
-        let Apart { taken: Taken { pieces, recipients, reports, death: _ }, gap } = apart;
+        let Apart { taken: Taken { pieces, mut recipients, reports, death: _ }, gap } = apart;
+        // The worker, which named the others, knows nothing of the envelope.
+        sensor_content::name_sub_addresses(&open.mail.record.envelope.recipients, &mut recipients);
         let parts = pieces.iter().map(|piece| piece.part.clone()).collect();
         let record = Arc::clone(&open.mail.record);
         let dissected = Dissected { record, parts: pieces.into() };

@@ -3,10 +3,12 @@ use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 
 use aws_lc_rs::digest;
 use bytes::Bytes;
+use sensor_mail::envelope::Provenance;
 use sensor_mail::fixture::envelope;
 use sensor_mail::part::{PartPath, Role};
 use sensor_mail::{
-    Blake3, Description, Disposition, Envelope, MailIds, NodeId, PartId, Severity, Sha256, Verdict,
+    Blake3, Description, Disposition, Envelope, ForwardPath, MailIds, NodeId, PartId, Severity, Sha256,
+    Verdict,
 };
 use sensor_spool::disk::SimDisk;
 use sensor_spool::{Clock, Options, Runner, Standing};
@@ -274,6 +276,21 @@ impl Ground {
         id
     }
 
+    /// To whom the client said that a message goes.
+    fn has_recipients(&self, id: MailId, paths: &[ForwardPath]) {
+        let mut mails = lock(&self.shelf.mails);
+        let mail = mails.get_mut(&id).unwrap();
+        let mut record = Record::clone(&mail.record);
+        let recipient = |path: &ForwardPath| Recipient {
+            path: path.clone(),
+            parameters: vec![],
+            provenance: Provenance::Envelope,
+            unscanned: false,
+        };
+        record.envelope.recipients = paths.iter().map(recipient).collect();
+        mail.record = Arc::new(record);
+    }
+
     fn spool_options(&self) -> Options {
         Options {
             segment_octets: 64 << 10,
@@ -316,6 +333,12 @@ impl Ground {
             Standing::Waiting | Standing::Leased | Standing::SetAside { .. } => None,
         });
         reasons.collect()
+    }
+
+    /// How often each job that is there failed, as it stands on the disk.
+    fn failures(&self) -> Vec<u64> {
+        let jobs: ReadOnly<Job> = ReadOnly::open(Arc::new(self.disk.clone())).unwrap();
+        jobs.list().map(|job| job.unwrap().failures.into()).collect()
     }
 }
 

@@ -1,6 +1,6 @@
 //! One worker process, seen from the sensor.
 
-use std::io::{self, Read, Write};
+use std::io::{self, Read};
 use std::os::fd::{AsFd, OwnedFd};
 use std::os::unix::process::CommandExt;
 use std::path::PathBuf;
@@ -8,13 +8,13 @@ use std::process::{Child, Command, Stdio};
 use std::time::Duration;
 
 use rustix::event::{PollFd, PollFlags, Timespec};
-use rustix::fs::MemfdFlags;
 use rustix::process::{Pid, PidfdFlags, Signal};
 
 use super::channel::{Channel, NoLetter};
 use super::death::Death;
 use super::manifest::{self, Lie};
 use super::protocol::{Answer, Hello, Order, Setup, Take};
+use super::sealed::{read_only, sealed};
 use crate::scanner::Octets;
 use crate::taker::{NoWorker, Taken, Task};
 
@@ -222,15 +222,10 @@ fn spawn(program: &Program) -> io::Result<(Channel, Child)> {
     Ok((ours, process))
 }
 
-/// A file that has the octets, and where they begin in it.
+/// A file that has the octets and takes no others, and where they begin in it.
 fn file_of(octets: &Octets) -> io::Result<(OwnedFd, u64)> {
     match octets {
-        Octets::Filed(file, range) => Ok((file.as_fd().try_clone_to_owned()?, range.start)),
-        Octets::Held(held) => {
-            let descriptor = rustix::fs::memfd_create("octets", MemfdFlags::CLOEXEC)?;
-            let mut file = std::fs::File::from(descriptor);
-            file.write_all(held)?;
-            Ok((file.into(), 0))
-        }
+        Octets::Filed(file, range) => Ok((read_only(file)?, range.start)),
+        Octets::Held(held) => Ok((sealed(|out| out.write_all(held))?.into(), 0)),
     }
 }

@@ -9,17 +9,17 @@
 //! it takes only so many is [`PoolOptions::messages_max`](super::PoolOptions::messages_max)'s to say.
 
 use std::io;
-use std::os::fd::OwnedFd;
+use std::os::fd::{AsFd, OwnedFd};
 use std::os::unix::fs::FileExt;
 use std::sync::Arc;
 
-use rustix::fs::SealFlags;
 use sensor_mail::part::{Part, Role};
 use sensor_mail::{Finding, Recipient};
 use serde::de::DeserializeOwned;
 
 use super::channel::malformed;
 use super::protocol::{Entry, Manifest};
+use super::sealed::is_sealed;
 use crate::scanner::{FINDINGS_MAX, GAPS_MAX, Octets, Piece, Report};
 use crate::taker::Task;
 
@@ -97,8 +97,7 @@ pub(crate) fn report(file: Option<OwnedFd>, scanner: &str, parts: usize) -> Resu
 /// The file, when nobody can change it any more, and its length.
 fn sealed(file: Option<OwnedFd>) -> Result<(std::fs::File, u64), Lie> {
     let Some(file) = file else { return lie("a file is missing") };
-    let needed = SealFlags::SHRINK | SealFlags::GROW | SealFlags::WRITE;
-    if !rustix::fs::fcntl_get_seals(&file).is_ok_and(|seals| seals.contains(needed)) {
+    if !is_sealed(file.as_fd()) {
         return lie("a file is not sealed");
     }
     let file = std::fs::File::from(file);

@@ -5,14 +5,15 @@
 //!  no new        privileges through set-uid programs                    prctl
 //!  end           with the thread of the sensor that started it          prctl
 //!  no files      but those that are named, no TCP, no signals outside   Landlock
-//!  no calls      but those that its work needs: no sockets, no paths    seccomp
+//!  no calls      but those that its work needs: no sockets, no paths,
+//!                and none on descriptors that nobody gave it            seccomp
 //! ```
 //!
 //! The kernel may lack the last two, or a container may forbid them: then the worker says so in its `Hello`, and
 //! the sensor tells the operator. The limit of processes is not used: it counts every thread of the user, those
 //! of the sensor too. That a worker starts none is seccomp's to hold.
 
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 
 use landlock::{
     ABI, Access, AccessFs, AccessNet, CompatLevel, Compatible, Ruleset, RulesetAttr, RulesetCreatedAttr,
@@ -33,7 +34,8 @@ pub struct Sandbox {
     pub landlock: Hold,
     /// No system calls but those needed.
     pub seccomp: Hold,
-    /// Descriptors beyond the three standard ones that the worker was born with: there should be none.
+    /// Descriptors beyond the three standard ones that the worker was born with: there should be none. Where seccomp
+    /// holds it can do nothing with them.
     pub inherited: u32,
 }
 
@@ -68,12 +70,12 @@ const LOADING: [&str; 5] = ["/lib", "/lib64", "/usr/lib", "/usr/lib64", "/etc/ld
 const LANDLOCK: ABI = ABI::V6;
 
 /// Confines this process for good. What is not to be had is told, not an error.
-pub(crate) fn confine(setup: &Setup) -> Sandbox {
-    let inherited = inherited_descriptors();
+pub(crate) fn confine(setup: &Setup, inherited: &[u32]) -> Sandbox {
     let limits = told(limit(setup.limits).map(|()| Hold::Full));
     let landlock = told(restrict_files(setup));
     // The last: it takes away the calls that the others need.
-    let seccomp = told(calls::restrict(setup).map(|()| Hold::Full));
+    let seccomp = told(calls::restrict(setup, inherited).map(|()| Hold::Full));
+    let inherited = u32::try_from(inherited.len()).unwrap_or(u32::MAX);
     Sandbox { limits, landlock, seccomp, inherited }
 }
 
@@ -139,14 +141,18 @@ fn restrict_files(setup: &Setup) -> Result<Hold, String> {
     })
 }
 
-/// The sensor marks its descriptors to be closed in its children; somebody's library may have forgotten to.
-fn inherited_descriptors() -> u32 {
-    let Ok(entries) = std::fs::read_dir(Path::new("/proc/self/fd")) else { return 0 };
-    // One is that of the listing, one the copy of standard input that this process made itself.
-    let open = entries.flatten().filter(|entry| is_beyond_standard(&entry.file_name())).count();
-    u32::try_from(open.saturating_sub(2)).unwrap_or(u32::MAX)
-}
+/// Where the descriptors of this process are listed.
+const DESCRIPTORS: &str = "/proc/self/fd";
 
-fn is_beyond_standard(name: &std::ffi::OsStr) -> bool {
-    name.to_str().and_then(|name| name.parse::<u32>().ok()).is_some_and(|number| number > 2)
+/// The numbers, in order, of descriptors beyond the three standard ones that are open: asked before anything is
+/// opened, those that the process was born with. The sensor marks its own to be closed in its children; somebody's
+/// library may have forgotten to, and there is no safe way to close what one has by number only.
+pub(crate) fn inherited() -> Vec<u32> {
+    let Ok(entries) = std::fs::read_dir(DESCRIPTORS) else { return Vec::new() };
+    let number = |entry: std::fs::DirEntry| entry.file_name().to_str()?.parse().ok();
+    let mut numbers: Vec<u32> = entries.flatten().filter_map(number).filter(|number| *number > 2).collect();
+    // That of the listing is closed by now.
+    numbers.retain(|number| std::fs::symlink_metadata(format!("{DESCRIPTORS}/{number}")).is_ok());
+    numbers.sort_unstable();
+    numbers
 }

@@ -1,6 +1,7 @@
 //! The life of a worker process.
 
-use std::io::{self, BufWriter, Write};
+use std::fs::File;
+use std::io::{self, Write};
 use std::os::fd::{AsFd, OwnedFd};
 use std::os::unix::fs::FileExt;
 use std::panic::{AssertUnwindSafe, catch_unwind};
@@ -9,7 +10,6 @@ use std::sync::Mutex;
 use std::time::Duration;
 
 use bytes::Bytes;
-use rustix::fs::{MemfdFlags, SealFlags};
 use sensor_mail::Part;
 use sensor_mail::finding::Missed;
 use serde::Serialize;
@@ -17,7 +17,8 @@ use tokio::time::Instant;
 
 use super::channel::{Channel, NoLetter};
 use super::protocol::{Answer, Entry, Hello, Manifest, Order, Setup, Take};
-use super::sandbox;
+use super::sandbox::{self, Sandbox};
+use super::sealed::sealed;
 use crate::dissector::{Dissection, Dissector, Inspector};
 use crate::scanner::{Budget, Report};
 use crate::taker::budget;
@@ -35,8 +36,11 @@ pub struct Tools {
 /// `make` makes the tools of [`Setup::settings`] and [`Setup::supplies`], while the process may still read files.
 /// After that it is confined, before it has any mail.
 pub fn serve(make: impl FnOnce(&Setup) -> Result<Tools, String>) -> ExitCode {
+    // The first of all: later there are more.
+    let inherited = sandbox::inherited();
     std::panic::set_hook(Box::new(note_panic));
-    match Channel::of_standard_input().map_err(NoLetter::Io).and_then(|channel| work(&channel, make)) {
+    let channel = Channel::of_standard_input().map_err(NoLetter::Io);
+    match channel.and_then(|channel| work(&channel, &inherited, make)) {
         Ok(()) | Err(NoLetter::Gone) => ExitCode::SUCCESS,
         Err(error) => {
             eprintln!("a worker process ends: {error}");
@@ -45,7 +49,11 @@ pub fn serve(make: impl FnOnce(&Setup) -> Result<Tools, String>) -> ExitCode {
     }
 }
 
-fn work(channel: &Channel, make: impl FnOnce(&Setup) -> Result<Tools, String>) -> Result<(), NoLetter> {
+fn work(
+    channel: &Channel,
+    inherited: &[u32],
+    make: impl FnOnce(&Setup) -> Result<Tools, String>,
+) -> Result<(), NoLetter> {
     sandbox::end_with_parent().map_err(io::Error::from)?;
     let (Order::Setup(mut setup), supplies) = channel.receive(None)? else { return Err(out_of_turn()) };
     if let Some(file) = supplies {
@@ -55,7 +63,7 @@ fn work(channel: &Channel, make: impl FnOnce(&Setup) -> Result<Tools, String>) -
         Ok(tools) => tools,
         Err(why) => return Ok(channel.send(&Answer::Unable(why), None)?),
     };
-    greet(channel, &setup, &tools)?;
+    greet(channel, sandbox::confine(&setup, inherited), &tools)?;
     // Supplies may be large, and the tools have what they need of them.
     drop(setup);
     loop {
@@ -69,10 +77,10 @@ fn out_of_turn() -> NoLetter {
     NoLetter::Malformed("a letter out of turn".to_owned())
 }
 
-fn greet(channel: &Channel, setup: &Setup, tools: &Tools) -> io::Result<()> {
+fn greet(channel: &Channel, sandbox: Sandbox, tools: &Tools) -> io::Result<()> {
     let inspectors = tools.inspectors.iter();
     let inspectors = inspectors.map(|one| (Box::from(one.name()), one.ruleset())).collect();
-    let hello = Hello { sandbox: sandbox::confine(setup), inspectors };
+    let hello = Hello { sandbox, inspectors };
     channel.send(&Answer::Hello(hello), None)
 }
 
@@ -112,19 +120,19 @@ pub(crate) fn inspect(tools: &Tools, name: &str, parts: &[(Part, Bytes)], budget
 }
 
 fn read_all(file: OwnedFd) -> io::Result<Bytes> {
-    let file = std::fs::File::from(file);
+    let file = File::from(file);
     let octets = file.metadata()?.len();
     read(&file, 0, octets)
 }
 
-fn read(file: &std::fs::File, start: u64, octets: u64) -> io::Result<Bytes> {
+fn read(file: &File, start: u64, octets: u64) -> io::Result<Bytes> {
     let mut all = vec![0; usize::try_from(octets).map_err(io::Error::other)?];
     file.read_exact_at(&mut all, start)?;
     Ok(all.into())
 }
 
 /// A sealed file of the parts' octets with the manifest behind them, and where that is.
-fn hand_over(dissection: &Dissection) -> io::Result<(OwnedFd, u64, u64)> {
+fn hand_over(dissection: &Dissection) -> io::Result<(File, u64, u64)> {
     let mut at = 0;
     let mut entries = Vec::with_capacity(dissection.parts.len());
     for (number, (part, octets)) in dissection.parts.iter().enumerate() {
@@ -145,17 +153,6 @@ fn hand_over(dissection: &Dissection) -> io::Result<(OwnedFd, u64, u64)> {
 
 fn write_json(out: &mut dyn Write, value: &impl Serialize) -> io::Result<()> {
     serde_json::to_writer(out, value).map_err(io::Error::other)
-}
-
-/// A file in memory that nobody can change any more, this process included.
-fn sealed(write: impl FnOnce(&mut dyn Write) -> io::Result<()>) -> io::Result<OwnedFd> {
-    let descriptor = rustix::fs::memfd_create("parts", MemfdFlags::CLOEXEC | MemfdFlags::ALLOW_SEALING)?;
-    let mut out = BufWriter::with_capacity(256 * 1024, std::fs::File::from(descriptor));
-    write(&mut out)?;
-    let file = out.into_inner().map_err(io::IntoInnerError::into_error)?;
-    let seals = SealFlags::SEAL | SealFlags::SHRINK | SealFlags::GROW | SealFlags::WRITE;
-    rustix::fs::fcntl_add_seals(&file, seals)?;
-    Ok(file.into())
 }
 
 /// Where the last panic was. What it said may quote the message, and is told to nobody.

@@ -5,13 +5,19 @@ use std::process::ExitCode;
 
 use aws_lc_rs::digest;
 use bytes::Bytes;
+use rustix::process::{Resource, getrlimit};
 use sensor_mail::finding::{Missed, Severity};
 use sensor_mail::part::{PartPath, Role};
 use sensor_mail::{Blake3, Part, PartId, Sha256};
 use sensor_pipeline::worker::{Tools, serve};
 use sensor_pipeline::{Budget, Dissection, Dissector, Inspector, Report};
 
+mod grasping;
+
 fn main() -> ExitCode {
+    if std::env::args().nth(1).is_some_and(|argument| argument == "grasp") {
+        return grasping::work();
+    }
     serve(|setup| match &*setup.settings {
         "supplied" => Err(format!("supplied with {} octets", sound(&setup.supplies))),
         "unable" => Err("rule 7 does not compile".to_owned()),
@@ -31,8 +37,8 @@ fn sound(supplies: &[u8]) -> usize {
 struct Splitter;
 
 impl Dissector for Splitter {
-    fn dissect(&self, message: Bytes, budget: &Budget) -> Dissection {
-        misbehave(&message, budget);
+    fn dissect(&self, message: Bytes, _: &Budget) -> Dissection {
+        misbehave(&message);
         let mut parts = vec![(part(0, &message), message.clone())];
         let mut rest = &message[..];
         while let Some(at) = rest.windows(2).position(|pair| pair == b"\n\n") {
@@ -68,25 +74,50 @@ fn has(octets: &[u8], word: &str) -> bool {
     octets.windows(word.len()).any(|window| window == word.as_bytes())
 }
 
-fn misbehave(message: &[u8], budget: &Budget) {
-    if has(message, "ABORT") {
-        std::process::abort();
-    } else if has(message, "OVERFLOW") {
-        std::hint::black_box(recurse(1));
-    } else if has(message, "EAT") {
-        let mut eaten = Vec::new();
-        loop {
-            eaten.push(vec![1_u8; 1 << 24]);
-        }
-    } else if has(message, "PANIC") {
+fn misbehave(message: &[u8]) {
+    if has(message, "PANIC") {
         panic!("with the text of the message: {message:?}");
-    } else if has(message, "HANG") {
-        loop {
-            std::thread::park();
-        }
-    } else if has(message, "SPIN") {
-        while budget.is_over().is_none() {}
     }
+    MISDEEDS.iter().filter(|(word, ..)| has(message, word)).for_each(|(_, _, commit)| commit());
+}
+
+fn misbehave_late(part: &[u8]) {
+    MISDEEDS.iter().filter(|(_, word, _)| has(part, word)).for_each(|(_, _, commit)| commit());
+}
+
+/// What no process survives, by the word that has the dissector do it, and the one for an inspector.
+const MISDEEDS: &[(&str, &str, fn())] = &[
+    ("ABORT", "GIVE-UP", abort),
+    ("OVERFLOW", "FALL", overflow),
+    ("EAT", "DEVOUR", eat),
+    ("HANG", "DOZE", hang),
+    ("SPIN", "WHIRL", spin),
+];
+
+fn abort() {
+    std::process::abort();
+}
+
+fn overflow() {
+    std::hint::black_box(recurse(1));
+}
+
+fn eat() {
+    let mut eaten = Vec::new();
+    loop {
+        eaten.push(vec![1_u8; 1 << 24]);
+    }
+}
+
+fn hang() {
+    loop {
+        std::thread::park();
+    }
+}
+
+/// Uses its processor up, and never asks what is left of its time.
+fn spin() {
+    while std::hint::black_box(true) {}
 }
 
 fn recurse(depth: u64) -> u64 {
@@ -130,8 +161,8 @@ impl Inspector for Words {
             if has(octets, "STUMBLE") {
                 panic!("planted");
             }
-            if has(octets, "GIVE-UP") && self.0 == "more-words" {
-                std::process::abort();
+            if self.0 == "more-words" {
+                misbehave_late(octets);
             }
             if has(octets, "LOITER") {
                 while budget.is_over().is_none() {}
@@ -142,6 +173,9 @@ impl Inspector for Words {
             }
             if has(octets, "ESCAPE") {
                 escape(part.id, report);
+            }
+            if has(octets, "SEARCH") {
+                search(part.id, report);
             }
         }
     }
@@ -167,4 +201,21 @@ fn escape(part: PartId, report: &mut Report) {
     // A thread it may have.
     let thread = std::thread::Builder::new().spawn(|| 7).map(std::thread::JoinHandle::join);
     tried("has no thread", !matches!(thread, Ok(Ok(7))));
+    tried("has all the time of the processor", getrlimit(Resource::Cpu).current.is_none_or(|most| most > 60));
+}
+
+/// Has a shell read from each descriptor there may be, which is the way to do that by its number alone; a finding for
+/// each that says something.
+fn search(part: PartId, report: &mut Report) {
+    for number in 3..10 {
+        let script = format!("read -r line <&{number} && test -n \"$line\"");
+        let mut shell = std::process::Command::new("/bin/sh");
+        if shell.args(["-c", &script]).status().is_ok_and(|status| status.success()) {
+            report.found(part, &format!("reads descriptor {number}"), Severity::Critical);
+        }
+    }
+    let works = std::process::Command::new("/bin/sh").args(["-c", "exit 7"]).status();
+    if works.is_ok_and(|status| status.code() == Some(7)) {
+        report.found(part, "has a shell", Severity::Low);
+    }
 }

@@ -1,5 +1,7 @@
 //! One look, and what may go wrong in it.
 
+use sensor_mail::part::WhyUnopened;
+
 use super::*;
 
 #[tokio::test(start_paused = true)]
@@ -24,6 +26,25 @@ async fn a_message_is_looked_into_recorded_and_told() {
     let status = life.looker.status();
     assert_eq!((status.jobs, status.owed, status.looks[&Verdict::Suspect]), (0, 0, 2), "{status:?}");
     life.end().await;
+}
+
+/// A feed that writes into the address of the sensor whom a message was for.
+#[tokio::test(start_paused = true)]
+async fn sub_addresses_of_the_envelope_are_recorded_and_not_taken_for_it() {
+    let ground = Ground::new();
+    let id = ground.mail("one");
+    let archive = ForwardPath::parse("archive+bob=example.com@sensor.example").unwrap();
+    ground.has_recipients(id, &[archive.clone(), archive]);
+    for deaths in [0, 3] {
+        ground.hands.deaths.store(deaths, Ordering::Relaxed);
+        let life = ground.live(vec![]);
+        life.looker.ask(&[(id, 1)], Why::Rescan).await.unwrap();
+        life.quiet().await;
+        let look = ground.shelf.looks(id).pop().unwrap();
+        let named: Vec<_> = look.recipients.iter().map(|it| (it.path.as_str(), it.provenance)).collect();
+        assert_eq!(named, [("bob@example.com", Provenance::SubAddress)], "after {deaths} deaths");
+        life.end().await;
+    }
 }
 
 /// A scanner that does not end in time costs its own coverage, and what it found before counts.
@@ -68,6 +89,37 @@ async fn a_message_that_kills_its_worker_three_times_is_looked_at_as_a_whole() {
     assert!(look.coverage[1].hit, "who takes whole messages looks all the same");
     assert_eq!(life.looker.status().not_taken_apart, 1);
     life.end().await;
+}
+
+/// A death is on the disk before the next try: the end of the program between two of them does not make it forgotten.
+#[tokio::test(start_paused = true)]
+async fn deaths_are_counted_over_lives() {
+    for first_life in [1, 2] {
+        let ground = Ground::new();
+        ground.hands.deaths.store(3, Ordering::Relaxed);
+        let eye = Eye::new("eye", Manner::Finds);
+        let posts = || vec![inspector("inside", false), post(&eye, false)];
+        let life = ground.live(posts());
+        let id = ground.mail("deadly");
+        life.ask_first(&[id]).await;
+        let taken = || ground.hands.taken.load(Ordering::Relaxed);
+        until(|| taken() == first_life && ground.failures() == [first_life]).await;
+        assert_eq!(ground.waits_with(), ["the worker process aborted"]);
+        life.die();
+        assert!(ground.shelf.looks(id).is_empty());
+        let life = ground.live(posts());
+        life.quiet().await;
+        let looks = ground.shelf.looks(id);
+        assert_eq!((taken(), looks.len(), looks[0].parts.len()), (3, 1, 1), "after {first_life} deaths");
+        let gap = &looks[0].parts[0].gaps[0];
+        assert_eq!(
+            (gap.why, gap.detail.as_deref()),
+            (WhyUnopened::Failed, Some("the worker process aborted"))
+        );
+        assert!(looks[0].coverage.iter().all(|coverage| !coverage.gaps.is_empty()), "{looks:?}");
+        assert_eq!(life.looker.status().not_taken_apart, 1);
+        life.end().await;
+    }
 }
 
 #[tokio::test(start_paused = true)]

@@ -1,6 +1,6 @@
 use std::io::Write;
 
-use rustix::fs::MemfdFlags;
+use rustix::fs::{MemfdFlags, SealFlags};
 use sensor_mail::fixture::envelope;
 use sensor_mail::{Description, MailIds, NodeId, Sha256};
 
