@@ -40,9 +40,10 @@ fn receive() -> Option<File> {
     let mut ancillary = RecvAncillaryBuffer::new(&mut space);
     let into = &mut [IoSliceMut::new(&mut octets)];
     recvmsg(std::io::stdin(), into, &mut ancillary, RecvFlags::CMSG_CLOEXEC).expect("a letter");
-    let descriptors = ancillary.drain().find_map(|message| match message {
-        RecvAncillaryMessage::ScmRights(mut descriptors) => descriptors.next(),
-        _ => None,
-    });
-    descriptors.map(File::from)
+    for message in ancillary.drain() {
+        if let RecvAncillaryMessage::ScmRights(mut descriptors) = message {
+            return descriptors.next().map(File::from);
+        }
+    }
+    None
 }
