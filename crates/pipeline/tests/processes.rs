@@ -39,7 +39,7 @@ fn task(message: &[u8]) -> Task {
     let envelope = envelope(id, message.len() as u64, sha256);
     let record = Record { sequence: Some(1), envelope, description: Description::of(message, true) };
     let inspectors = ["words", "more-words"]
-        .map(|name| Assignment { name: name.into(), deadline: Duration::from_millis(200) });
+        .map(|name| Assignment { name: name.into(), deadline: Duration::from_secs(1) });
     Task {
         record: Arc::new(record),
         octets: Octets::Held(message.to_vec().into()),
@@ -280,7 +280,7 @@ async fn a_job_becomes_a_look_through_a_process() {
     let posts = ["words", "more-words"].map(|name| Post {
         name: name.into(),
         required: false,
-        deadline: Duration::from_millis(200),
+        deadline: Duration::from_secs(1),
         place: Place::Worker,
     });
     let (keeper, taker) = (Arc::clone(&shelf) as Arc<dyn Keeper>, Arc::new(pool()));

@@ -1,7 +1,7 @@
 //! A file as if this host had sent it.
 
 use std::fs::File;
-use std::io::{self, Read, Seek, Write};
+use std::io::{self, Read};
 use std::net::Ipv4Addr;
 use std::os::unix::fs::FileExt;
 use std::path::Path;
@@ -10,10 +10,10 @@ use std::sync::Arc;
 use anyhow::Context;
 use aws_lc_rs::digest;
 use jiff::Timestamp;
-use rustix::fs::MemfdFlags;
 use sensor_mail::description::HEADER_OCTETS_MAX;
 use sensor_mail::envelope::{LineEndings, Origin, Protocol, SmtpOrigin, Tenant, Transfer};
 use sensor_mail::{Description, Envelope, MailIds, NodeId, ReversePath, Sha256};
+use sensor_pipeline::worker::sealed;
 use sensor_pipeline::{Octets, Record};
 
 /// What is looked at.
@@ -40,11 +40,7 @@ impl Subject {
 
 /// It has no place to read from twice: a copy has.
 fn standard_input() -> anyhow::Result<File> {
-    let mut copy = File::from(rustix::fs::memfd_create("message", MemfdFlags::CLOEXEC)?);
-    io::copy(&mut io::stdin().lock(), &mut copy).context("standard input")?;
-    copy.flush()?;
-    copy.rewind()?;
-    Ok(copy)
+    sealed(|copy| io::copy(&mut io::stdin().lock(), copy).map(drop)).context("standard input")
 }
 
 fn digest_of(mut file: &File) -> io::Result<Sha256> {

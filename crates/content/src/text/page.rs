@@ -168,6 +168,11 @@ mod tests {
             ("<style>p { color: red }</style>x<script>if (a < b) alert('<p>')</script>y", "x\ny"),
             ("<script>never ended", ""),
             ("<template><p>later</p></template>now", "now"),
+            // Hidden from who reads it, and not from a scanner.
+            (
+                "<p hidden>one</p><p style=\"display:none\">two</p><font size=0 color=white>three",
+                "one\ntwo\nthree",
+            ),
             ("x<!-- comment -->y", "xy"),
             ("<title>T</title><body>B", "T\nB"),
             ("<a href='https://example.com/'>here</a>", "here\n\nhttps://example.com/"),
