@@ -60,7 +60,6 @@ fn look() -> Look {
             notices: vec!["soc".into()],
             rules: vec![RuleId::named("malware")],
             ruleset: "b1946ac9".into(),
-            ..Judgement::default()
         },
         shadow: Some(Judgement {
             verdict: Verdict::Suspect,
